@@ -1,0 +1,204 @@
+//! What the operator decides: one TOML file, the environment, and nothing else.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Secret;
+
+/// The whole configuration, checked, with every default filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Listeners and how they stop.
+    pub server: Server,
+    /// Where events and runs are kept.
+    pub store: Store,
+    /// The Iconik domain that rules work on.
+    pub iconik: Iconik,
+    /// Where the rules are.
+    pub rules: Rules,
+    /// The processes that rules run in.
+    pub sandbox: Sandbox,
+    /// Who may send events, by name.
+    pub sources: BTreeMap<String, Source>,
+    /// What rules see as `vars::NAME`.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+    /// Bounds of what is accepted at the door.
+    pub limits: Limits,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where senders post to.
+    pub listen: SocketAddr,
+    /// Where operators look; loopback only until it has a token.
+    pub admin_listen: SocketAddr,
+    /// How senders reach `listen` from outside.
+    pub public_url: Option<String>,
+    /// How long a stop waits for what is under way.
+    pub drain: Duration,
+}
+
+/// `[store]`
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The file of a `sqlite:` URL; the inbox lies beside it as `inbox.db`.
+    pub path: PathBuf,
+}
+
+/// `[iconik]`
+#[derive(Clone, Debug)]
+pub struct Iconik {
+    /// The API's base, without a slash at the end: `https://app.iconik.io/API`.
+    pub base_url: String,
+    /// The domain's `system_domain_id`; learned from Iconik when empty.
+    pub domain: Option<String>,
+    /// The `App-ID` header.
+    pub app_id: String,
+    /// The `Auth-Token` header.
+    pub auth_token: Secret,
+    /// The shared budget of requests.
+    pub rate: Rate,
+    /// The longest that one request may take.
+    pub timeout: Duration,
+}
+
+/// `[iconik] rate`
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// Requests a second.
+    pub per_second: u32,
+    /// Requests in any twenty seconds.
+    pub per_20s: u32,
+}
+
+/// `[rules]`
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The directory.
+    pub dir: PathBuf,
+}
+
+/// `[sandbox]`
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// How many worker processes.
+    pub workers: usize,
+    /// The memory that one worker may take, in bytes, on top of its program and stack.
+    pub memory_bytes: u64,
+    /// Processor time of one advance.
+    pub cpu: Duration,
+    /// Wall time of one advance: generous, for a machine that is busy with something else.
+    pub wall: Duration,
+    /// The most operations of one advance.
+    pub operations: u64,
+    /// The longest string, in bytes.
+    pub string_bytes: usize,
+    /// The most elements of an array or map.
+    pub elements: usize,
+    /// The largest rule file, in bytes.
+    pub source_bytes: usize,
+    /// Processor time of compiling one rule.
+    pub compile: Duration,
+    /// All log lines of one advance together, in bytes.
+    pub log_bytes: usize,
+}
+
+/// `[sources.NAME]`
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// How a sender proves who it is.
+    pub verify: Verify,
+    /// How long a repeated delivery is known as one.
+    pub dedup_window: Duration,
+}
+
+/// How a request is verified. Several secrets are tried newest first.
+#[derive(Clone, Debug)]
+pub enum Verify {
+    /// Anybody may send. It has to be spelled out as `verify = "none"`.
+    None,
+    /// A static secret in a header.
+    Header {
+        /// The header's name, in lower case.
+        header: String,
+        /// The accepted values.
+        secrets: Vec<Secret>,
+    },
+    /// A keyed hash over parts of the request.
+    Hmac(Hmac),
+    /// The Standard Webhooks scheme, version 1.
+    StandardWebhooks {
+        /// `whsec_…` keys.
+        secrets: Vec<Secret>,
+        /// How far the message's timestamp may be from now.
+        tolerance: Duration,
+    },
+}
+
+/// `verify = { hmac = { … } }`
+#[derive(Clone, Debug)]
+pub struct Hmac {
+    /// The header that holds the signature, in lower case.
+    pub header: String,
+    /// The hash.
+    pub algorithm: HmacAlgorithm,
+    /// How the signature is written.
+    pub encoding: HmacEncoding,
+    /// What stands before it, such as `sha256=` or `v0=`.
+    pub prefix: String,
+    /// What is signed, in order.
+    pub signed: Vec<SignedPart>,
+    /// What stands between the signed parts; `:` unless told otherwise.
+    pub separator: String,
+    /// The header that holds the Unix time in seconds.
+    pub timestamp_header: Option<String>,
+    /// How far that time may be from now.
+    pub tolerance: Duration,
+    /// The keys.
+    pub secrets: Vec<Secret>,
+}
+
+/// The hash of an [`Hmac`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HmacAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// How an [`Hmac`] signature is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HmacEncoding {
+    /// Hexadecimal, in either case.
+    Hex,
+    /// Base64 with or without padding.
+    Base64,
+}
+
+/// One part of what an [`Hmac`] signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignedPart {
+    /// The raw body (`"body"`).
+    Body,
+    /// The value of `timestamp_header` (`"timestamp"`).
+    Timestamp,
+    /// Any other text stands for itself (`"v0"`).
+    Literal(String),
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub body_bytes: usize,
+    /// All header lines of a request together, in bytes.
+    pub header_bytes: usize,
+    /// Open connections of the public listener.
+    pub connections: usize,
+    /// How long a request may take to arrive.
+    pub request: Duration,
+}

@@ -1,0 +1,12 @@
+//! Cuegate: a self-hosted, webhook-driven automation gateway for Iconik.
+//!
+//! Read down, the modules are the life of an event: `ingress` stores it durably, `router` finds the rules
+//! that want it, `runner` advances their runs in `sandbox` workers and performs the effects that `engine`
+//! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
+
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod model;
+pub mod operations;
+pub mod store;

@@ -1,0 +1,236 @@
+//! A rule as everything outside the engine knows it: its header, its files, its version.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Event, EventKind, RuleId, RuleSetId, RuleVersion};
+
+/// A file of the rules directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// The path below the rules directory with `/` and with its ending: `news/tag.rhai`, `lib/dates.rhai`.
+    pub path: String,
+    /// The whole text.
+    pub source: String,
+}
+
+/// All rules that decide about an event together. A set is replaced as a whole or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleSet {
+    /// The hash of everything below.
+    pub id: RuleSetId,
+    /// Every file, rules and libraries.
+    pub files: Vec<RuleFile>,
+    /// The rules that are enabled, by id.
+    pub rules: Vec<RuleHeader>,
+    /// The `[vars]` that the rules see.
+    pub vars: Value,
+}
+
+/// Everything that a worker needs to advance one rule. Two programs with equal `version` and `vars` behave alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Which version of it.
+    pub version: RuleVersion,
+    /// The scopes that the header allows.
+    pub allow: Vec<String>,
+    /// The most calls that one run may make.
+    pub calls_max: u32,
+    /// The rule's own file.
+    pub main: RuleFile,
+    /// The libraries that it imports, directly or not, in the order of their paths.
+    pub libraries: Vec<RuleFile>,
+    /// The `[vars]` that its runs see.
+    pub vars: Value,
+}
+
+/// What a rule's header says, checked and with defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleHeader {
+    /// The rule's name.
+    pub rule: RuleId,
+    /// Hash of its source and of its imports.
+    pub version: RuleVersion,
+    /// Its file, a path below the rules directory.
+    pub file: String,
+    /// The library files that it imports, directly or not, sorted.
+    pub imports: Vec<String>,
+    /// The events that wake it.
+    pub on: Vec<Pattern>,
+    /// The custom action that wakes it.
+    pub button: Option<Button>,
+    /// The scopes that it may write under, such as `metadata:write`.
+    pub allow: Vec<String>,
+    /// How its runs are ordered.
+    pub lane: Lane,
+    /// What happens when an event arrives while a run of the lane is unfinished.
+    pub concurrency: Concurrency,
+    /// How its calls are retried.
+    pub retry: Retry,
+    /// Bounds of one run.
+    pub limits: Limits,
+    /// The age at which an unfinished run is given up.
+    pub expires: Duration,
+    /// Who to ask about it.
+    pub owner: Option<String>,
+    /// Whether it has a `fn when(event)`.
+    pub has_when: bool,
+    /// The file's `//!` comment, for listings.
+    pub about: String,
+}
+
+/// One entry of `on`: `event_type/realm/operation`, `*` for any, with the source it listens to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// The source's name; `iconik` unless the entry says otherwise.
+    pub source: String,
+    /// Three parts for webhooks, one for a foreign source's `type`.
+    pub parts: Vec<String>,
+}
+
+/// The custom action that a rule answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// The text on the button.
+    pub title: String,
+    /// Where Iconik shows it: `ASSET`, `COLLECTION`, `BULK` and so on.
+    pub contexts: Vec<String>,
+}
+
+/// What the order key of a rule's runs is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// The asset, else the collection, else `object_id`; for a button the event.
+    Default,
+    /// The asset.
+    Asset,
+    /// The collection.
+    Collection,
+    /// The top-level `object_id`.
+    Object,
+    /// One lane for the whole rule.
+    Rule,
+    /// No order: every run has a lane of its own.
+    None,
+}
+
+/// What a new run does about an unfinished one of its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concurrency {
+    /// Waits its turn.
+    Queued,
+    /// Runs beside it.
+    Parallel,
+}
+
+/// How calls are retried below the script.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The first pause.
+    pub min: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// How long a call is tried before the run is given up.
+    pub max_age: Duration,
+    /// Statuses that count as temporary besides 429 and 5xx.
+    pub statuses: Vec<u16>,
+    /// What happens to an acting call that may have happened.
+    pub uncertain: Uncertain,
+}
+
+/// What to do about a call of which nobody knows whether it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncertain {
+    /// Ask a person.
+    Park,
+    /// Send it again.
+    Repeat,
+}
+
+/// Bounds of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The most calls.
+    pub calls_per_run: u32,
+    /// The most writes.
+    pub writes_per_run: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            min: Duration::from_secs(1),
+            max: Duration::from_secs(600),
+            max_age: Duration::from_secs(24 * 3600),
+            statuses: Vec::new(),
+            uncertain: Uncertain::Park,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls_per_run: 200,
+            writes_per_run: 200,
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether the pattern wants this event. A button event is never matched by a pattern.
+    pub fn matches(&self, event: &Event) -> bool {
+        if self.source != event.source.as_str() {
+            return false;
+        }
+        let keys: &[&str] = match event.kind {
+            EventKind::Webhook => &["event_type", "realm", "operation"],
+            EventKind::Other => &["type"],
+            EventKind::Button => return false,
+        };
+        self.parts.len() == keys.len()
+            && self
+                .parts
+                .iter()
+                .zip(keys)
+                .all(|(part, key)| part == "*" || event.text(key) == Some(part))
+    }
+}
+
+impl RuleSet {
+    /// The header of one rule.
+    pub fn header(&self, rule: &RuleId) -> Option<&RuleHeader> {
+        self.rules.iter().find(|header| &header.rule == rule)
+    }
+
+    /// What a worker needs to advance `rule`: its file, its libraries, the vars.
+    pub fn program(&self, rule: &RuleId) -> Option<Program> {
+        let header = self.header(rule)?;
+        let files: BTreeMap<&str, &RuleFile> = self
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        Some(Program {
+            rule: header.rule.clone(),
+            version: header.version.clone(),
+            allow: header.allow.clone(),
+            calls_max: header.limits.calls_per_run,
+            main: (*files.get(header.file.as_str())?).clone(),
+            libraries: header
+                .imports
+                .iter()
+                .map(|path| files.get(path.as_str()).map(|file| (*file).clone()))
+                .collect::<Option<_>>()?,
+            vars: self.vars.clone(),
+        })
+    }
+}

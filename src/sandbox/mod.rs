@@ -1,0 +1,1 @@
+//! The worker processes that rules are compiled and advanced in.

@@ -1,0 +1,5 @@
+//! stub
+#[derive(Debug)]
+pub struct SqliteStore;
+#[derive(Debug)]
+pub struct SqliteOptions;
