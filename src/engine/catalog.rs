@@ -88,7 +88,6 @@ impl Registry {
         let registration = if doc.is_property() {
             FuncRegistration::new_getter(name)
         } else {
-            let arguments = if X { N - 1 } else { N };
             let known = match doc.place {
                 Place::Module(module) => self
                     .names
@@ -99,7 +98,7 @@ impl Registry {
                     self.names.functions.entry(name.to_owned()).or_default()
                 }
             };
-            known.insert(arguments);
+            known.insert(N);
             FuncRegistration::new(name).in_global_namespace()
         };
         self.names.ours.insert(name.to_owned());

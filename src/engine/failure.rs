@@ -156,7 +156,7 @@ fn refused(thrown: &Map) -> Failure {
 /// Rhai names a missing function as `name (type, type)`.
 fn unknown_function(signature: &str) -> Failure {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types = types.trim_end_matches(')');
+    let types = types.strip_suffix(')').unwrap_or(types);
     let mut parts = types
         .split(", ")
         .map(plain_type)
