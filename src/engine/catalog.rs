@@ -201,7 +201,7 @@ pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
 
 /// Rhai tells its own functions as signatures, `name(a: …, b: …) -> …`; the number of commas tells the arity.
 fn add_stock_names(names: &mut Names, standard: &Module) {
-    for signature in standard.gen_fn_signatures_with_mapper(|name| name.into()) {
+    for signature in standard.gen_fn_signatures_with_mapper(Into::into) {
         let Some((name, rest)) = signature.split_once('(') else {
             continue;
         };
