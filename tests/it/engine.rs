@@ -57,8 +57,8 @@ fn file(path: &str, source: &str) -> RuleFile {
     }
 }
 
-fn findings(files: &[RuleFile], vars: Value) -> String {
-    let compiled = engine::compile(files, &vars, &LIMITS);
+fn findings(files: &[RuleFile], vars: &Value) -> String {
+    let compiled = engine::compile(files, vars, &LIMITS);
     compiled
         .diagnostics
         .iter()
@@ -68,7 +68,7 @@ fn findings(files: &[RuleFile], vars: Value) -> String {
 }
 
 fn finding(source: &str) -> String {
-    findings(&[file("r.rhai", source)], json!({}))
+    findings(&[file("r.rhai", source)], &json!({}))
 }
 
 fn set(files: Vec<RuleFile>, vars: Value) -> RuleSet {
@@ -158,7 +158,7 @@ fn drive(rule: &Rule, answer: impl Fn(&Call) -> (u16, Value)) -> (Vec<Step>, Out
         };
         let (status, body) = answer(call);
         journal.push(answered(
-            u32::try_from(journal.len()).unwrap(),
+            u32::try_from(journal.len()).expect("a journal is short"),
             &outcome,
             status,
             body,
@@ -419,7 +419,7 @@ fn vars_are_there_and_a_misspelt_one_is_found_at_load() {
     );
     let shown = findings(
         &[file("r.rhai", &source.replace("asset_id", "aset_id"))],
-        json!({ "asset_id": "v1" }),
+        &json!({ "asset_id": "v1" }),
     );
     assert!(
         shown.contains("no `[vars]` key `aset_id`")
