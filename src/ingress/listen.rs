@@ -7,9 +7,13 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,8 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
+use tower::util::MapResponse;
 
 use crate::config::Limits;
+
+use super::linger::Lingering;
 
 /// The smallest limit of a request's head that the HTTP parser can keep to, in bytes.
 const HEADER_BYTES_LEAST: usize = 8 * 1024;
@@ -99,7 +106,8 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-/// Serves one connection to its end; when the listener stops, to the end of the request that is open.
+/// Serves one connection to its end; when the listener stops, to the end of the request that is open. An answer
+/// that says `connection: close` came before the end of its request.
 async fn hold(
     http: http1::Builder,
     stream: TcpStream,
@@ -110,8 +118,16 @@ async fn hold(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection kept its delay");
     }
+    let closing = Arc::new(AtomicBool::new(false));
+    let stream = Lingering::new(stream, Arc::clone(&closing));
+    let service = MapResponse::new(router, move |response: Response| {
+        if response.headers().contains_key(CONNECTION) {
+            closing.store(true, Ordering::Relaxed);
+        }
+        response
+    });
     let mut connection =
-        pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+        pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         // Nothing is ever sent: the sender is dropped when the listener stops.

@@ -4,6 +4,7 @@
 //! broken rule cannot make a sender wait. What is answered 200 is on the disk.
 
 mod counters;
+mod linger;
 mod listen;
 mod message;
 mod receive;

@@ -180,6 +180,16 @@ async fn a_body_that_is_declared_too_large_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_sender_that_pushes_its_large_body_through_still_hears_why_it_was_refused() {
+    let door = Door::open().await;
+    let mut wire = Wire::connect(door.address).await;
+    let taken = wire.push(&genuine(vec![b' '; 32 * 1024 * 1024])).await;
+    assert!(taken, "the connection was reset");
+    wire.answer().await.refused(413);
+    assert_eq!(door.store.events(), []);
+}
+
+#[tokio::test]
 async fn a_body_without_a_length_is_counted_while_it_comes() {
     let door = Door::open().await;
     let head = format!(

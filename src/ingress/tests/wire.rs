@@ -53,6 +53,14 @@ impl Wire {
             .expect("an open connection");
     }
 
+    /// Writes without listening, as long as the other side takes it; says whether it took all.
+    pub(super) async fn push(&mut self, bytes: &[u8]) -> bool {
+        timeout(DEADLINE, self.0.write_all(bytes))
+            .await
+            .expect("an end in time")
+            .is_ok()
+    }
+
     /// Reads one answer, whose body must have a `Content-Length`.
     pub(super) async fn answer(&mut self) -> Answer {
         timeout(DEADLINE, self.read_answer(true))
