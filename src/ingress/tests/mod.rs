@@ -2,6 +2,7 @@
 
 mod door;
 mod listener;
+mod start;
 mod wire;
 
 use std::collections::BTreeMap;

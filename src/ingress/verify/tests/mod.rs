@@ -156,6 +156,7 @@ fn one_of_several_signatures_is_enough_and_other_versions_are_passed_over() {
     let other = v1("msg_2", NOW, b"{}");
     for signatures in [
         format!("{other} {good}"),
+        format!("{good} {other}"),
         format!("v1a,abc v2,{} {good} v1,%%%", &good[3..]),
     ] {
         let given = message("msg_1", NOW, &signatures);
