@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod iconik;
+pub mod ingress;
 pub mod model;
 pub mod operations;
 pub mod store;
