@@ -4,9 +4,11 @@
 //! that want it, `runner` advances their runs in `sandbox` workers and performs the effects that `engine`
 //! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
 
+pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod model;
 pub mod operations;
 pub mod store;
+pub mod telemetry;
