@@ -4,6 +4,7 @@
 //! that want it, `runner` advances their runs in `sandbox` workers and performs the effects that `engine`
 //! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
 
+pub mod admin;
 pub mod authoring;
 pub mod clock;
 pub mod config;
@@ -13,3 +14,4 @@ pub mod ingress;
 pub mod model;
 pub mod operations;
 pub mod store;
+pub mod telemetry;
