@@ -3,14 +3,29 @@
 //! The engine does no I/O, reads no clock and holds no credentials. It runs inside the worker processes of
 //! `sandbox`; everything that crosses the pipe between the two is defined here.
 
+mod bindings;
+mod capped;
+mod catalog;
+mod check;
+mod compare;
+mod compile;
+mod convert;
+mod failure;
+mod header;
+mod literal;
+mod moment;
+mod program;
+mod session;
+mod source;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use serde_json::Value;
+use crate::model::{Diagnostic, Effect, Failure, LogLine, RuleHeader};
 
-use crate::model::{
-    Diagnostic, Effect, Event, Failure, LogLine, Program, RuleFile, RuleHeader, Step,
-};
+pub use catalog::{FunctionDoc, Place};
+pub use compile::compile;
+pub use program::Rule;
 
 /// What compiling a set of rule files gave. The set is good only if there are no diagnostics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -84,35 +99,7 @@ pub struct EngineLimits {
 /// recognised when it diverges.
 pub const BINDING_VERSION: u32 = 1;
 
-/// Compiles and checks a whole set of rule files.
-pub fn compile(_files: &[RuleFile], _vars: &Value, _limits: &EngineLimits) -> Compiled {
-    Compiled::default()
-}
-
-/// One rule, compiled and ready to be advanced any number of times.
-#[derive(Debug)]
-pub struct Rule {}
-
-impl Rule {
-    /// Compiles the files of a program that was checked before.
-    ///
-    /// # Errors
-    ///
-    /// When it does not compile (any more).
-    pub fn load(_program: &Program, _limits: &EngineLimits) -> Result<Self, Failure> {
-        Ok(Self {})
-    }
-
-    /// Whether the rule concerns the event.
-    pub fn when(&self, _event: &Event) -> When {
-        When::Yes
-    }
-
-    /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    pub fn advance(&self, _moment: Moment, _event: &Event, _journal: &[Step]) -> Advance {
-        Advance {
-            outcome: Outcome::Finished,
-            logs: Vec::new(),
-        }
-    }
+/// Every function that rules can see, in the order of registration.
+pub fn functions() -> &'static [FunctionDoc] {
+    catalog::Catalog::shared().docs()
 }

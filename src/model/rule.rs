@@ -26,6 +26,8 @@ pub struct RuleSet {
     pub files: Vec<RuleFile>,
     /// The rules that are enabled, by id.
     pub rules: Vec<RuleHeader>,
+    /// The web address of Iconik, for links: `https://app.iconik.io`.
+    pub site: String,
     /// The `[vars]` that the rules see.
     pub vars: Value,
 }
@@ -45,6 +47,8 @@ pub struct Program {
     pub main: RuleFile,
     /// The libraries that it imports, directly or not, in the order of their paths.
     pub libraries: Vec<RuleFile>,
+    /// The web address of Iconik, for links: `https://app.iconik.io`.
+    pub site: String,
     /// The `[vars]` that its runs see.
     pub vars: Value,
 }
@@ -230,6 +234,7 @@ impl RuleSet {
                 .iter()
                 .map(|path| files.get(path.as_str()).map(|file| (*file).clone()))
                 .collect::<Option<_>>()?,
+            site: self.site.clone(),
             vars: self.vars.clone(),
         })
     }

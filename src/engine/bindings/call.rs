@@ -1,0 +1,175 @@
+//! From a binding to a step: building the request, and turning a refusal into what a script can catch.
+
+use std::collections::BTreeMap;
+
+use rhai::{Dynamic, EvalAltResult, INT, Map, NativeCallContext, Position};
+use serde_json::Value;
+
+use super::super::convert::to_dynamic;
+use super::super::session::{Fallible, Session, SharedSession, error};
+use crate::model::{Answer, Call, DeadClass, Method};
+use crate::operations;
+
+/// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
+pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
+
+/// A request in the making.
+pub(super) struct Request(Call);
+
+impl Request {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
+        Self(Call {
+            method,
+            path: path.into(),
+            query: BTreeMap::new(),
+            body: None,
+            cacheable: false,
+            position: None,
+        })
+    }
+
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::Get, path)
+    }
+
+    pub(super) fn query(mut self, key: &str, value: impl ToString) -> Self {
+        self.0.query.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    pub(super) fn body(mut self, body: Value) -> Self {
+        self.0.body = Some(body);
+        self
+    }
+
+    /// The answer may be one that the gateway read a moment ago: settings that change seldom.
+    pub(super) fn cacheable(mut self) -> Self {
+        self.0.cacheable = true;
+        self
+    }
+
+    /// The answer's body; a refusal is thrown.
+    pub(super) fn send(self, context: &NativeCallContext<'_>) -> Fallible<Value> {
+        let call = self.0.clone();
+        let answer = self.step(context)?;
+        if (200..300).contains(&answer.status) {
+            Ok(answer.body)
+        } else {
+            Err(api_error(&call, &answer))
+        }
+    }
+
+    /// The answer's body, or nothing where the API answers 404.
+    pub(super) fn send_optional(self, context: &NativeCallContext<'_>) -> Fallible<Option<Value>> {
+        let call = self.0.clone();
+        let answer = self.step(context)?;
+        match answer.status {
+            404 => Ok(None),
+            200..300 => Ok(Some(answer.body)),
+            _ => Err(api_error(&call, &answer)),
+        }
+    }
+
+    fn step(self, context: &NativeCallContext<'_>) -> Fallible<Answer> {
+        let session = Session::of(context)?;
+        permit(context, &session, &self.0)?;
+        session.step(context, self.0)
+    }
+}
+
+/// Ends the run where the operation is unknown or the header does not allow it. The door checks again; this
+/// check is the one that knows the line.
+fn permit(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call) -> Fallible<()> {
+    let Some(operation) = operations::find(call.method, &call.path) else {
+        let near = operations::nearest(call.method, &call.path);
+        let hint = near
+            .first()
+            .map(|near| format!("did you mean {} {}?", near.method, near.path));
+        let message = format!("Iconik has no operation {} {}", call.method, call.path);
+        return Err(session.fail(context, DeadClass::ScriptError, message, hint));
+    };
+    let Some(scope) = operation.scope else {
+        return Ok(());
+    };
+    let allow = &session.program().allow;
+    if allow.iter().any(|allowed| allowed == scope) {
+        return Ok(());
+    }
+    let line = allow
+        .iter()
+        .map(String::as_str)
+        .chain([scope])
+        .map(|scope| format!("{scope:?}"))
+        .collect::<Vec<_>>();
+    Err(session.fail(
+        context,
+        DeadClass::Permission,
+        format!(
+            "{} {} needs the scope `{scope}`, which the rule's header does not allow",
+            call.method, operation.path
+        ),
+        Some(format!(
+            "write `allow: [{}],` in the header",
+            line.join(", ")
+        )),
+    ))
+}
+
+/// What a script catches: `status`, `message`, `errors`, `method`, `path`.
+fn api_error(call: &Call, answer: &Answer) -> Box<EvalAltResult> {
+    let errors = answer.body.get("errors").cloned().unwrap_or(Value::Null);
+    let mut thrown = Map::new();
+    thrown.insert("status".into(), Dynamic::from(INT::from(answer.status)));
+    thrown.insert("message".into(), message_of(answer.status, &errors).into());
+    thrown.insert("errors".into(), to_dynamic(&errors));
+    thrown.insert("method".into(), call.method.as_str().into());
+    thrown.insert("path".into(), call.path.clone().into());
+    let mut thrown = Dynamic::from_map(thrown);
+    thrown.set_tag(i32::try_from(API_ERROR_TAG).unwrap_or_default());
+    EvalAltResult::ErrorRuntime(thrown, Position::NONE).into()
+}
+
+/// Iconik answers `{"errors": ["…"]}` or `{"errors": {"field": "…"}}` (its OpenAPI documents, "default").
+fn message_of(status: u16, errors: &Value) -> String {
+    match errors {
+        Value::Array(list) if !list.is_empty() => list
+            .iter()
+            .map(|e| e.as_str().map_or_else(|| e.to_string(), ToOwned::to_owned))
+            .collect::<Vec<_>>()
+            .join("; "),
+        Value::Object(fields) if !fields.is_empty() => fields
+            .iter()
+            .map(|(field, e)| {
+                format!(
+                    "{field}: {}",
+                    e.as_str().map_or_else(|| e.to_string(), ToOwned::to_owned)
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
+        _ => format!("Iconik answered {status}"),
+    }
+}
+
+/// An id that can stand in a path: letters, digits, `-`, `_`.
+pub(super) fn path_id(what: &str, id: &Dynamic) -> Fallible<String> {
+    if id.is_unit() {
+        return Err(error(format!(
+            "the id of the {what} is missing: it is `()`"
+        )));
+    }
+    let id = id
+        .as_immutable_string_ref()
+        .map_err(|_| error(format!("the id of the {what} must be a text")))?
+        .to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if id.is_empty() || id.len() > 100 || !id.chars().all(plain) {
+        return Err(error(format!("`{id}` is no id of a {what}")));
+    }
+    Ok(id)
+}
+
+/// Text at a key of a document.
+pub(super) fn text_at<'a>(document: &'a Value, key: &str) -> Option<&'a str> {
+    document.get(key)?.as_str()
+}

@@ -1,0 +1,175 @@
+//! `event` as rules see it: every documented key is there, `()` where unknown, and a misspelt key of the
+//! event itself is an error, because a rule that waits for `event.assetid` would silently do nothing.
+
+use std::sync::{Arc, OnceLock};
+
+use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map};
+
+use super::super::catalog::Registry;
+use super::super::convert::to_dynamic;
+use super::super::moment::Time;
+use super::super::session::{Fallible, error};
+use crate::model::{Event, EventKind};
+
+const ALWAYS: &[&str] = &[
+    "id",
+    "source",
+    "kind",
+    "received_at",
+    "asset_id",
+    "collection_id",
+];
+const WEBHOOK: &[&str] = &[
+    "event_type",
+    "realm",
+    "operation",
+    "object_id",
+    "user_id",
+    "system_domain_id",
+    "request_id",
+    "data",
+];
+const BUTTON: &[&str] = &[
+    "user_id",
+    "context",
+    "asset_ids",
+    "collection_ids",
+    "saved_search_ids",
+    "form",
+    "raw",
+];
+const OTHER: &[&str] = &["type", "object_id", "data"];
+
+/// The event, read-only; `data` is converted when it is first asked for.
+#[derive(Clone, Debug)]
+pub(in super::super) struct EventView {
+    event: Arc<Event>,
+    data: Arc<OnceLock<Dynamic>>,
+}
+
+impl EventView {
+    pub(in super::super) fn new(event: Arc<Event>) -> Self {
+        Self {
+            event,
+            data: Arc::default(),
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let special = match self.event.kind {
+            EventKind::Webhook => WEBHOOK,
+            EventKind::Button => BUTTON,
+            EventKind::Other => OTHER,
+        };
+        ALWAYS.iter().chain(special).copied()
+    }
+
+    fn get(&self, key: &str) -> Fallible<Dynamic> {
+        if !self.keys().any(|known| known == key) {
+            return Err(self.unknown(key));
+        }
+        let event = &self.event;
+        let text = |value: Option<&str>| value.map_or(Dynamic::UNIT, |text| text.to_owned().into());
+        Ok(match key {
+            "id" => event.id.to_string().into(),
+            "source" => event.source.to_string().into(),
+            "kind" => match event.kind {
+                EventKind::Webhook => "webhook".into(),
+                EventKind::Button => "button".into(),
+                EventKind::Other => "other".into(),
+            },
+            "received_at" => Dynamic::from(Time(event.received_at)),
+            "asset_id" => text(event.asset_id()),
+            "collection_id" => text(event.collection_id()),
+            "data" => self.data.get_or_init(|| self.convert_data()).clone(),
+            "form" => form(&event.body),
+            "raw" => to_dynamic(&event.body),
+            "asset_ids" | "collection_ids" | "saved_search_ids" => event
+                .body
+                .get(key)
+                .map_or_else(|| Array::new().into(), to_dynamic),
+            _ => event.body.get(key).map_or(Dynamic::UNIT, to_dynamic),
+        })
+    }
+
+    fn convert_data(&self) -> Dynamic {
+        match self.event.kind {
+            EventKind::Other => to_dynamic(&self.event.body),
+            EventKind::Webhook | EventKind::Button => self
+                .event
+                .body
+                .get("data")
+                .map_or_else(|| Map::new().into(), to_dynamic),
+        }
+    }
+
+    fn unknown(&self, key: &str) -> Box<rhai::EvalAltResult> {
+        let near = nearest(key, self.keys());
+        let advice = near.map_or_else(String::new, |near| {
+            format!("; did you mean `event.{near}`?")
+        });
+        error(format!("an event has no key `{key}`{advice}"))
+    }
+}
+
+/// Form values of a button by field: empty ones are absent, several ones are a list.
+fn form(body: &serde_json::Value) -> Dynamic {
+    let mut form = Map::new();
+    for (field, content) in body
+        .get("metadata_values")
+        .and_then(|v| v.as_object())
+        .into_iter()
+        .flatten()
+    {
+        let values: Vec<Dynamic> = content
+            .get("field_values")
+            .and_then(|values| values.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|value| value.get("value"))
+            .map(to_dynamic)
+            .collect();
+        match values.len() {
+            0 => {}
+            1 => {
+                form.insert(
+                    field.as_str().into(),
+                    values.into_iter().next().unwrap_or(Dynamic::UNIT),
+                );
+            }
+            _ => {
+                form.insert(field.as_str().into(), values.into());
+            }
+        }
+    }
+    form.into()
+}
+
+/// The candidate that `name` is probably a slip of.
+pub(in super::super) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+pub(super) fn register(registry: &mut Registry) {
+    let module = registry.global();
+    module.set_custom_type::<EventView>("event");
+    FuncRegistration::new_index_getter()
+        .set_into_module(module, |event: &mut EventView, key: ImmutableString| {
+            event.get(&key)
+        });
+    FuncRegistration::new_index_setter().set_into_module(
+        module,
+        |_: &mut EventView, key: ImmutableString, _: Dynamic| -> Fallible<()> {
+            Err(error(format!(
+                "`event.{key}` cannot be set: events are read-only"
+            )))
+        },
+    );
+}

@@ -1,0 +1,169 @@
+//! The module `iconik`: where objects come from, and the raw verbs for everything else.
+
+use rhai::{Dynamic, Map, NativeCallContext};
+
+use super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::convert::{to_dynamic, to_json};
+use super::super::session::{Fallible, error};
+use super::call::Request;
+use super::{asset, collection, job};
+use crate::model::Method;
+
+type Context<'a> = NativeCallContext<'a>;
+
+fn doc(signature: &'static str, about: &'static str, example: &'static str) -> FunctionDoc {
+    FunctionDoc {
+        place: Place::Module("iconik"),
+        signature,
+        about,
+        example,
+    }
+}
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.add(
+        doc(
+            "asset(id)",
+            "Reads an asset.",
+            "let asset = iconik::asset(event.asset_id);\nlog::info(asset.title);",
+        ),
+        |context: Context<'_>, id: Dynamic| asset::fetch(&context, &id),
+    );
+    registry.add(
+        doc(
+            "collection(id)",
+            "Reads a collection.",
+            "let folder = iconik::collection(event.collection_id);\nlog::info(folder.title);",
+        ),
+        |context: Context<'_>, id: Dynamic| collection::fetch(&context, &id),
+    );
+    registry.add(
+        doc(
+            "job(id)",
+            "Reads a job.",
+            "let made = iconik::create_job(#{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });\n\
+             log::info(iconik::job(made.id).status);",
+        ),
+        |context: Context<'_>, id: Dynamic| job::fetch(&context, &id),
+    );
+    registry.add(
+        doc(
+            "create_job(values)",
+            "Makes a job that people see in Iconik; `type`, `status` and `title` are required (`JobCreateSchema`). Needs \
+             `jobs:write`.",
+            "iconik::create_job(#{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\", object_id: event.asset_id, object_type: \"assets\" });",
+        ),
+        |context: Context<'_>, values: Map| job::create(&context, values),
+    );
+    register_reads(registry);
+    register_writes(registry);
+}
+
+fn register_reads(registry: &mut Registry) {
+    registry.add(
+        doc(
+            "get(path)",
+            "Reads any path below `/API/`, for what has no function of its own. The answer is the JSON as maps and lists.",
+            "let me = iconik::get(\"users/v1/users/current/\");\nlog::info(me.id);",
+        ),
+        |context: Context<'_>, path: &str| raw(&context, Method::Get, path, None, None),
+    );
+    registry.add(
+        doc(
+            "get(path, query)",
+            "The same with query parameters.",
+            "let page = iconik::get(\"jobs/v1/jobs/\", #{ per_page: 10 });\nlog::info(page.objects.len());",
+        ),
+        |context: Context<'_>, path: &str, query: Map| raw(&context, Method::Get, path, None, Some(&query)),
+    );
+}
+
+fn register_writes(registry: &mut Registry) {
+    const ABOUT: &str = "Sends a body to any path below `/API/` that the table of operations knows, under the same permissions as \
+                         the functions. A third argument holds query parameters.";
+    const WRITES: [(Method, &str, &str, &str); 3] = [
+        (
+            Method::Post,
+            "post(path, body)",
+            "post(path, body, query)",
+            "iconik::post(\"jobs/v1/jobs/\", #{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });",
+        ),
+        (
+            Method::Put,
+            "put(path, body)",
+            "put(path, body, query)",
+            "iconik::put(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+        ),
+        (
+            Method::Patch,
+            "patch(path, body)",
+            "patch(path, body, query)",
+            "iconik::patch(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+        ),
+    ];
+    for (method, signature, with_query, example) in WRITES {
+        registry.add(
+            doc(signature, ABOUT, example),
+            move |context: Context<'_>, path: &str, body: Dynamic| {
+                raw(&context, method, path, Some(&body), None)
+            },
+        );
+        registry.add(
+            doc(with_query, ABOUT, example),
+            move |context: Context<'_>, path: &str, body: Dynamic, query: Map| {
+                raw(&context, method, path, Some(&body), Some(&query))
+            },
+        );
+    }
+    registry.add(
+        doc(
+            "delete(path)",
+            "Deletes at any path below `/API/` that the table of operations knows, under the same permissions.",
+            "iconik::delete(`assets/v1/assets/${event.asset_id}/`);",
+        ),
+        |context: Context<'_>, path: &str| raw(&context, Method::Delete, path, None, None),
+    );
+}
+
+fn raw(
+    context: &Context<'_>,
+    method: Method,
+    path: &str,
+    body: Option<&Dynamic>,
+    query: Option<&Map>,
+) -> Fallible<Dynamic> {
+    let mut request = Request::new(method, canonical(path)?);
+    for (key, value) in query.into_iter().flatten() {
+        let value = to_json(value)?;
+        request = request.query(
+            key,
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned),
+        );
+    }
+    if let Some(body) = body {
+        request = request.body(to_json(body)?);
+    }
+    Ok(to_dynamic(&request.send(context)?))
+}
+
+/// The path in its one form: no slash before it, no `API/`, one slash behind it (every documented path has it).
+fn canonical(path: &str) -> Fallible<String> {
+    let plain = path.trim_start_matches('/');
+    let plain = plain
+        .strip_prefix("API/")
+        .unwrap_or(plain)
+        .trim_end_matches('/');
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\' | '%');
+    if plain.is_empty()
+        || plain.contains(odd)
+        || plain.contains("//")
+        || plain.split('/').any(|part| part == "..")
+    {
+        return Err(error(format!(
+            "`{path}` is no path of the API; write it as \"assets/v1/assets/\", parameters apart"
+        )));
+    }
+    Ok(format!("{plain}/"))
+}

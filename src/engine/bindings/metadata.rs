@@ -1,0 +1,223 @@
+//! Metadata of an object by view: typed reading, and writing of what differs.
+
+use std::collections::BTreeMap;
+
+use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map, NativeCallContext};
+use serde_json::{Value, json};
+
+use super::super::catalog::Registry;
+use super::super::session::{Fallible, error};
+use super::call::Request;
+use super::view::View;
+use crate::model::Method;
+
+/// The values of one view of one object, by field. A name that the view does not have is an error, not `()`.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Metadata {
+    view: View,
+    values: BTreeMap<String, Vec<Value>>,
+}
+
+/// An object that has metadata: `assets` or `collections`, and its id.
+pub(super) struct Target<'a> {
+    pub(super) object_type: &'static str,
+    pub(super) id: &'a str,
+}
+
+/// What a write does to a field's values; `mode` of Iconik's metadata document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Overwrite,
+    Append,
+    Delete,
+}
+
+impl Metadata {
+    /// Reads a view. Iconik answers 404 for a view that was never written for the object (reference clients
+    /// treat it as empty), so that is no error.
+    pub(super) fn read(
+        context: &NativeCallContext<'_>,
+        target: &Target<'_>,
+        view: &str,
+    ) -> Fallible<Self> {
+        let view = View::look_up(context, view)?;
+        let answer = Request::get(path(target, &view)).send_optional(context)?;
+        let values = answer
+            .as_ref()
+            .and_then(|answer| answer.get("metadata_values"))
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(field, content)| (field.clone(), stored_values(content)))
+            .collect();
+        Ok(Self { view, values })
+    }
+
+    fn stored(&self, field: &str) -> &[Value] {
+        self.values.get(field).map_or(&[], Vec::as_slice)
+    }
+
+    fn get(&self, name: &str) -> Fallible<Dynamic> {
+        Ok(self.view.field(name)?.read(self.stored(name)))
+    }
+}
+
+fn path(target: &Target<'_>, view: &View) -> String {
+    format!(
+        "metadata/v1/{}/{}/views/{}/",
+        target.object_type, target.id, view.id
+    )
+}
+
+fn stored_values(content: &Value) -> Vec<Value> {
+    let values = content
+        .get("field_values")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    values
+        .filter_map(|value| value.get("value"))
+        .filter(|value| !value.is_null())
+        .cloned()
+        .collect()
+}
+
+/// Sets fields; only what differs is sent. Returns how many fields changed.
+pub(super) fn set(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &str,
+    wanted: &Map,
+) -> Fallible<i64> {
+    for (field, value) in wanted {
+        let empty_list = value
+            .read_lock::<Array>()
+            .is_some_and(|items| items.is_empty());
+        if value.is_unit() || empty_list {
+            return Err(error(format!(
+                "`set_metadata` does not empty fields, and `{field}` is empty here; use `clear_metadata(view, [\"{field}\"])`"
+            )));
+        }
+    }
+    change(context, target, view, wanted, Mode::Overwrite)
+}
+
+/// Adds values to `multi` fields; values that are there already are not sent again.
+pub(super) fn append(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &str,
+    wanted: &Map,
+) -> Fallible<i64> {
+    change(context, target, view, wanted, Mode::Append)
+}
+
+/// Takes values out of fields; values that are not there are not sent.
+pub(super) fn remove(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &str,
+    wanted: &Map,
+) -> Fallible<i64> {
+    change(context, target, view, wanted, Mode::Delete)
+}
+
+/// Empties fields that are not empty.
+pub(super) fn clear(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &str,
+    fields: &Array,
+) -> Fallible<i64> {
+    let current = Metadata::read(context, target, view)?;
+    let mut body = serde_json::Map::new();
+    for field in fields {
+        let field = field
+            .as_immutable_string_ref()
+            .map_err(|_| error("clear_metadata takes a list of field names"))?;
+        current.view.field(&field)?;
+        if !current.stored(&field).is_empty() {
+            body.insert(field.to_string(), json!({ "field_values": [] }));
+        }
+    }
+    put(context, target, &current.view, body)
+}
+
+fn change(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &str,
+    wanted: &Map,
+    mode: Mode,
+) -> Fallible<i64> {
+    let current = Metadata::read(context, target, view)?;
+    let mut body = serde_json::Map::new();
+    for (name, value) in wanted {
+        let field = current.view.field(name)?;
+        let given = field.write(value)?;
+        let stored = field.normalize(current.stored(name));
+        let (values, mode) = match mode {
+            Mode::Overwrite if given == stored => continue,
+            Mode::Overwrite => (given, None),
+            Mode::Append => (
+                given
+                    .into_iter()
+                    .filter(|value| !stored.contains(value))
+                    .collect(),
+                Some("append"),
+            ),
+            Mode::Delete => (
+                given
+                    .into_iter()
+                    .filter(|value| stored.contains(value))
+                    .collect(),
+                Some("delete"),
+            ),
+        };
+        if values.is_empty() {
+            continue;
+        }
+        let values: Vec<Value> = values
+            .into_iter()
+            .map(|value| json!({ "value": value }))
+            .collect();
+        let mut content = json!({ "field_values": values });
+        if let Some(mode) = mode {
+            content["mode"] = mode.into();
+        }
+        body.insert(name.to_string(), content);
+    }
+    put(context, target, &current.view, body)
+}
+
+fn put(
+    context: &NativeCallContext<'_>,
+    target: &Target<'_>,
+    view: &View,
+    values: serde_json::Map<String, Value>,
+) -> Fallible<i64> {
+    let changed = i64::try_from(values.len()).unwrap_or(i64::MAX);
+    if changed > 0 {
+        Request::new(Method::Put, path(target, view))
+            .body(json!({ "metadata_values": values }))
+            .send(context)?;
+    }
+    Ok(changed)
+}
+
+pub(super) fn register(registry: &mut Registry) {
+    let module = registry.global();
+    module.set_custom_type::<Metadata>("Metadata");
+    FuncRegistration::new_index_getter()
+        .set_into_module(module, |metadata: &mut Metadata, key: ImmutableString| {
+            metadata.get(&key)
+        });
+    FuncRegistration::new_index_setter().set_into_module(
+        module,
+        |_: &mut Metadata, key: ImmutableString, _: Dynamic| -> Fallible<()> {
+            Err(error(format!(
+                "`{key}` cannot be set here: use `asset.set_metadata(view, #{{ {key}: … }})`"
+            )))
+        },
+    );
+}

@@ -1,0 +1,249 @@
+//! Every function that rules can see, registered once with its documentation and a runnable example.
+//!
+//! The reference, the editor definitions, the suggestions for misspelt names and the tests of the examples
+//! all read this one list, so none of them can drift from what is really there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use rhai::module_resolvers::DummyModuleResolver;
+use rhai::packages::{Package, StandardPackage};
+use rhai::{Dynamic, Engine, FuncRegistration, Module, RhaiNativeFunc, Shared, Variant};
+
+use super::{bindings, capped, compare};
+
+/// Where a function is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Called by its bare name.
+    Top,
+    /// Called as `module::name`.
+    Module(&'static str),
+    /// Called on a value of this type.
+    Type(&'static str),
+}
+
+/// One documented function, method or property.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionDoc {
+    /// Where it is found.
+    pub place: Place,
+    /// How it is written: `metadata(view)`; a property has no parentheses.
+    pub signature: &'static str,
+    /// What it does, its units, its errors, and where facts about Iconik come from.
+    pub about: &'static str,
+    /// The body of a `fn run(event)` that shows it.
+    pub example: &'static str,
+}
+
+impl FunctionDoc {
+    /// The bare name.
+    pub fn name(&self) -> &'static str {
+        self.signature.split('(').next().unwrap_or(self.signature)
+    }
+
+    fn is_property(&self) -> bool {
+        !self.signature.contains('(')
+    }
+}
+
+/// Everything that is registered.
+pub(super) struct Catalog {
+    standard: Shared<Module>,
+    global: Shared<Module>,
+    modules: BTreeMap<&'static str, Shared<Module>>,
+    docs: Vec<FunctionDoc>,
+    names: Names,
+}
+
+/// The names that a rule may use, for checking calls before anything runs.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Bare functions and methods with the numbers of arguments that they take; a method counts its object.
+    pub(super) functions: BTreeMap<String, BTreeSet<usize>>,
+    /// `module::name` likewise.
+    pub(super) in_modules: BTreeMap<(String, String), BTreeSet<usize>>,
+    /// The functions and methods that we added, for suggestions.
+    pub(super) ours: BTreeSet<String>,
+}
+
+/// Collects registrations.
+pub(super) struct Registry {
+    global: Module,
+    modules: BTreeMap<&'static str, Module>,
+    docs: Vec<FunctionDoc>,
+    names: Names,
+}
+
+impl Registry {
+    /// Registers a documented function, or a property when the signature has no parentheses.
+    pub(super) fn add<A: 'static, const N: usize, const X: bool, R, const F: bool>(
+        &mut self,
+        doc: FunctionDoc,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    ) where
+        R: Variant + Clone,
+    {
+        let name = doc.name();
+        let registration = if doc.is_property() {
+            FuncRegistration::new_getter(name)
+        } else {
+            let arguments = if X { N - 1 } else { N };
+            let known = match doc.place {
+                Place::Module(module) => self
+                    .names
+                    .in_modules
+                    .entry((module.to_owned(), name.to_owned()))
+                    .or_default(),
+                Place::Top | Place::Type(_) => {
+                    self.names.functions.entry(name.to_owned()).or_default()
+                }
+            };
+            known.insert(arguments);
+            FuncRegistration::new(name).in_global_namespace()
+        };
+        self.names.ours.insert(name.to_owned());
+        let module = match doc.place {
+            Place::Module(module) => self.modules.entry(module).or_default(),
+            Place::Top | Place::Type(_) => &mut self.global,
+        };
+        if let Place::Module(_) = doc.place {
+            FuncRegistration::new(name)
+                .in_internal_namespace()
+                .set_into_module(module, function);
+        } else {
+            registration.set_into_module(module, function);
+        }
+        if !self
+            .docs
+            .iter()
+            .any(|known| known.place == doc.place && known.signature == doc.signature)
+        {
+            self.docs.push(doc);
+        }
+    }
+
+    /// The module of bare functions, for what is no function of ours but changes one of Rhai's.
+    pub(super) fn global(&mut self) -> &mut Module {
+        &mut self.global
+    }
+}
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::build);
+
+impl Catalog {
+    pub(super) fn shared() -> &'static Self {
+        &CATALOG
+    }
+
+    fn build() -> Self {
+        let standard = StandardPackage::new().as_shared_module();
+        let mut registry = Registry {
+            global: Module::new(),
+            modules: BTreeMap::new(),
+            docs: Vec::new(),
+            names: Names::default(),
+        };
+        add_stock_names(&mut registry.names, &standard);
+        compare::register(registry.global());
+        capped::register(registry.global());
+        bindings::register(&mut registry);
+        Self {
+            standard,
+            global: registry.global.into(),
+            modules: registry
+                .modules
+                .into_iter()
+                .map(|(name, module)| (name, module.into()))
+                .collect(),
+            docs: registry.docs,
+            names: registry.names,
+        }
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) fn docs(&self) -> &[FunctionDoc] {
+        &self.docs
+    }
+
+    /// Names of our modules, `vars` included.
+    pub(super) fn module_names(&self) -> impl Iterator<Item = &'static str> {
+        self.modules.keys().copied().chain(["vars"])
+    }
+
+    /// A Rhai engine that has our functions and none of the dangerous ones, without limits.
+    pub(super) fn engine(&self, vars: &Shared<Module>) -> Engine {
+        let mut engine = Engine::new_raw();
+        engine.register_global_module(self.standard.clone());
+        engine.register_global_module(self.global.clone());
+        for (name, module) in &self.modules {
+            engine.register_static_module(*name, module.clone());
+        }
+        engine.register_static_module("vars", vars.clone());
+        engine.set_module_resolver(DummyModuleResolver::new());
+        for symbol in ["eval", "exit", "sleep_until", "import_path"] {
+            engine.disable_symbol(symbol);
+        }
+        engine
+    }
+}
+
+/// The values of `[vars]` as a module.
+pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
+    let mut module = Module::new();
+    for (name, value) in vars.as_object().into_iter().flatten() {
+        module.set_var(name.as_str(), super::convert::to_dynamic(value));
+    }
+    Arc::new(module)
+}
+
+/// Rhai tells its own functions as signatures, `name(a: …, b: …) -> …`; the number of commas tells the arity.
+fn add_stock_names(names: &mut Names, standard: &Module) {
+    for signature in standard.gen_fn_signatures_with_mapper(|name| name.into()) {
+        let Some((name, rest)) = signature.split_once('(') else {
+            continue;
+        };
+        let parameters = rest.split(')').next().unwrap_or_default().trim();
+        let arity = if parameters.is_empty() {
+            0
+        } else {
+            parameters.matches(": ").count().max(1)
+        };
+        names
+            .functions
+            .entry(name.trim().to_owned())
+            .or_default()
+            .insert(arity);
+    }
+    for (name, arity) in [
+        ("print", 1),
+        ("debug", 1),
+        ("type_of", 1),
+        ("call", 1),
+        ("curry", 2),
+        ("is_shared", 1),
+        ("Fn", 1),
+    ] {
+        names
+            .functions
+            .entry(name.to_owned())
+            .or_default()
+            .insert(arity);
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("functions", &self.docs.len())
+            .finish()
+    }
+}
+
+/// A value of a missing kind: what scripts get where there is nothing.
+pub(super) fn or_unit<T: Into<Dynamic>>(value: Option<T>) -> Dynamic {
+    value.map_or(Dynamic::UNIT, Into::into)
+}

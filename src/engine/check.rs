@@ -1,0 +1,322 @@
+//! Names are checked before anything runs: a misspelt function in a branch that is taken once a month must
+//! not wait for that day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{ASTNode, Expr, FnCallExpr, Position as At, Stmt};
+
+use super::bindings::nearest;
+use super::catalog::Catalog;
+use super::source::Source;
+use crate::model::Diagnostic;
+
+/// The functions of a rule that the gateway calls, with the number of their arguments.
+const ROLES: [(&str, usize); 5] = [
+    ("when", 1),
+    ("run", 1),
+    ("each", 1),
+    ("done", 2),
+    ("lane", 1),
+];
+/// Those that this version carries out.
+const SUPPORTED: [&str; 2] = ["when", "run"];
+
+/// What is wrong with the names in a file; `libraries` are the functions of each library by its file.
+pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec<Diagnostic> {
+    let mut checker = Checker {
+        source,
+        libraries,
+        findings: Vec::new(),
+        seen: BTreeSet::new(),
+    };
+    if !source.is_library() {
+        checker.roles();
+    }
+    checker.own_functions();
+    source.ast.walk(&mut |path: &[ASTNode<'_>]| {
+        checker.node(path);
+        true
+    });
+    checker.findings
+}
+
+struct Checker<'a> {
+    source: &'a Source,
+    libraries: &'a BTreeMap<&'a str, &'a Source>,
+    findings: Vec<Diagnostic>,
+    seen: BTreeSet<(Option<usize>, Option<usize>, String)>,
+}
+
+impl Checker<'_> {
+    fn find(&mut self, at: At, message: String, hint: Option<String>) {
+        if !self
+            .seen
+            .insert((at.line(), at.position(), message.clone()))
+        {
+            return;
+        }
+        let finding = self.source.finding(at, message);
+        self.findings.push(match hint {
+            Some(hint) => finding.with_hint(hint),
+            None => finding,
+        });
+    }
+
+    fn roles(&mut self) {
+        let functions = self.source.functions.clone();
+        if !functions.iter().any(|(name, _)| name == "run") {
+            self.find(
+                At::NONE,
+                "the rule has no `fn run(event)`".to_owned(),
+                Some("add `fn run(event) { … }`".to_owned()),
+            );
+        }
+        for (name, arguments) in &functions {
+            let at = self.place_of(name);
+            match ROLES.iter().find(|(role, _)| role == name) {
+                Some((role, _)) if !SUPPORTED.contains(role) => {
+                    self.find(
+                        at,
+                        format!("`fn {role}` is not supported yet by this version"),
+                        None,
+                    );
+                }
+                Some((role, wanted)) if wanted != arguments => {
+                    self.find(
+                        at,
+                        format!("`fn {role}` takes {wanted} argument(s), not {arguments}"),
+                        None,
+                    );
+                }
+                Some(_) => {}
+                None => {
+                    let slip = ROLES.iter().find(|(role, wanted)| {
+                        wanted == arguments && strsim::damerau_levenshtein(role, name) == 1
+                    });
+                    if let Some((role, _)) = slip {
+                        let hint = Some(format!(
+                            "did you mean `fn {role}`? Otherwise give it a clearer name"
+                        ));
+                        self.find(
+                            at,
+                            format!("`fn {name}` would never be called by the gateway"),
+                            hint,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn own_functions(&mut self) {
+        let ours = &Catalog::shared().names().functions;
+        for (name, _) in self.source.functions.clone() {
+            if ours.contains_key(&name) {
+                let at = self.place_of(&name);
+                self.find(
+                    at,
+                    format!("`fn {name}` has the name of a built-in function"),
+                    Some("give it another name".to_owned()),
+                );
+            }
+        }
+    }
+
+    /// Rhai keeps no position for a function, so the line is looked for in the text.
+    fn place_of(&self, function: &str) -> At {
+        let mark = format!("fn {function}(");
+        for (index, line) in self.source.text.lines().enumerate() {
+            let squeezed = line
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replace(" (", "(");
+            if squeezed.contains(&mark) {
+                let column = line.find("fn").unwrap_or(0) + 1;
+                let (line, column) = (u16::try_from(index + 1), u16::try_from(column));
+                return At::new(line.unwrap_or(u16::MAX), column.unwrap_or(1));
+            }
+        }
+        At::NONE
+    }
+
+    fn node(&mut self, path: &[ASTNode<'_>]) {
+        match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at)))
+            | Some(ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                self.call(call, *at);
+            }
+            Some(ASTNode::Expr(Expr::MethodCall(call, at))) => self.method(call, *at),
+            Some(ASTNode::Expr(Expr::Variable(variable, _, at))) if !variable.2.is_empty() => {
+                self.variable(&variable.2.to_string(), &variable.1, *at);
+            }
+            Some(ASTNode::Stmt(Stmt::Import(_, at))) if path.len() > 1 => {
+                self.find(*at, "imports stand at the top of the file".to_owned(), None);
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, call: &FnCallExpr, at: At) {
+        let name = call.name.as_str();
+        if !call.namespace.is_empty() {
+            let module = call.namespace.to_string();
+            self.module_call(module.trim_end_matches("::"), name, call.args.len(), at);
+            return;
+        }
+        let stock = call.op_token.is_some()
+            || name.contains('$')
+            || name.starts_with("is_def_")
+            || name == "rule";
+        if stock
+            || self
+                .source
+                .functions
+                .iter()
+                .any(|(own, arity)| own == name && *arity == call.args.len())
+        {
+            return;
+        }
+        let known = &Catalog::shared().names().functions;
+        match known.get(name) {
+            Some(arities) if arities.contains(&call.args.len()) => {}
+            Some(arities) => self.find(at, wrong_arity(name, arities, call.args.len()), None),
+            None => {
+                let own = self.source.functions.iter().map(|(own, _)| own.as_str());
+                let hint = nearest(name, own.chain(known.keys().map(String::as_str)));
+                self.find(
+                    at,
+                    format!("there is no function `{name}`"),
+                    hint.map(|near| format!("did you mean `{near}`?")),
+                );
+            }
+        }
+    }
+
+    fn method(&mut self, call: &FnCallExpr, at: At) {
+        let name = call.name.as_str();
+        let names = Catalog::shared().names();
+        let own = self.source.functions.iter().any(|(own, _)| own == name);
+        if own || name == "call" || name == "curry" || name.contains('$') {
+            return;
+        }
+        match names.functions.get(name) {
+            Some(arities) if arities.contains(&(call.args.len() + 1)) => {}
+            Some(arities) => {
+                let arities = arities
+                    .iter()
+                    .map(|arity| arity.saturating_sub(1))
+                    .collect();
+                self.find(at, wrong_arity(name, &arities, call.args.len()), None);
+            }
+            None => {
+                let hint = nearest(
+                    name,
+                    names
+                        .ours
+                        .iter()
+                        .chain(names.functions.keys())
+                        .map(String::as_str),
+                );
+                self.find(
+                    at,
+                    format!("no value has a method `{name}`"),
+                    hint.map(|near| format!("did you mean `{near}`?")),
+                );
+            }
+        }
+    }
+
+    fn module_call(&mut self, module: &str, name: &str, arguments: usize, at: At) {
+        if let Some(import) = self
+            .source
+            .imports
+            .iter()
+            .find(|import| import.alias == module)
+        {
+            let Some(library) = self.libraries.get(import.file.as_str()) else {
+                return;
+            };
+            if !library
+                .functions
+                .iter()
+                .any(|(own, arity)| own == name && *arity == arguments)
+            {
+                let hint = nearest(name, library.functions.iter().map(|(own, _)| own.as_str()));
+                let message = format!(
+                    "{} has no function `{name}` with {arguments} argument(s)",
+                    import.file
+                );
+                self.find(
+                    at,
+                    message,
+                    hint.map(|near| format!("did you mean `{module}::{near}`?")),
+                );
+            }
+            return;
+        }
+        let names = &Catalog::shared().names().in_modules;
+        match names.get(&(module.to_owned(), name.to_owned())) {
+            Some(arities) if arities.contains(&arguments) => {}
+            Some(arities) => self.find(
+                at,
+                wrong_arity(&format!("{module}::{name}"), arities, arguments),
+                None,
+            ),
+            None if Catalog::shared()
+                .module_names()
+                .any(|known| known == module) =>
+            {
+                let here = names
+                    .keys()
+                    .filter(|(known, _)| known == module)
+                    .map(|(_, function)| function.as_str());
+                let hint =
+                    nearest(name, here).map(|near| format!("did you mean `{module}::{near}`?"));
+                self.find(
+                    at,
+                    format!("the module `{module}` has no function `{name}`"),
+                    hint,
+                );
+            }
+            None => {
+                let hint = nearest(module, Catalog::shared().module_names())
+                    .map(|near| format!("did you mean `{near}::{name}`?"));
+                self.find(at, format!("there is no module `{module}`"), hint);
+            }
+        }
+    }
+
+    /// `alias::NAME`: a constant that a library exports. `vars::NAME` is checked where the vars are known.
+    fn variable(&mut self, module: &str, name: &str, at: At) {
+        let module = module.trim_end_matches("::");
+        let Some(import) = self
+            .source
+            .imports
+            .iter()
+            .find(|import| import.alias == module)
+        else {
+            return;
+        };
+        if let Some(library) = self.libraries.get(import.file.as_str())
+            && !library.exports.iter().any(|export| export == name)
+        {
+            let hint = nearest(name, library.exports.iter().map(String::as_str));
+            let message = format!("{} exports no constant `{name}`", import.file);
+            self.find(
+                at,
+                message,
+                hint.map(|near| format!("did you mean `{module}::{near}`?")),
+            );
+        }
+    }
+}
+
+fn wrong_arity(name: &str, arities: &BTreeSet<usize>, given: usize) -> String {
+    let wanted = arities
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" or ");
+    format!("`{name}` takes {wanted} argument(s), not {given}")
+}

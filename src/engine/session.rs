@@ -1,0 +1,303 @@
+//! What one advance knows and remembers, and the latch that makes a run a pure function.
+//!
+//! Rhai's "uncatchable" errors can be caught: `map` and `filter` wrap them, `sort` swallows them, and the
+//! script runs on. So the first thing that ends an advance, be it an effect, a limit, `skip` or `fail`, is
+//! kept here, every native and every operation fails from then on, and the latch is the outcome whatever
+//! the script returns, throws or calls afterwards.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position as At};
+
+use super::{EngineLimits, Outcome};
+use crate::model::{
+    Answer, Call, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
+};
+
+/// What natives answer.
+pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// Which of a rule's functions is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// `when`: nothing outside may be called.
+    When,
+    /// `run`.
+    Run,
+}
+
+/// One advance.
+#[derive(Debug)]
+pub(super) struct Session {
+    program: Arc<Program>,
+    limits: EngineLimits,
+    phase: Phase,
+    journal: Arc<[Step]>,
+    latched: AtomicBool,
+    operations: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stop: Option<Stop>,
+    answered: usize,
+    now: Timestamp,
+    logs: Vec<LogLine>,
+    log_index: u32,
+    log_bytes: usize,
+}
+
+/// Why an advance ended before its function returned, and where.
+#[derive(Clone, Debug)]
+struct Stop {
+    outcome: Outcome,
+    source: Option<String>,
+}
+
+/// A session as natives find it: in the call's tag.
+pub(super) type SharedSession = Arc<Session>;
+
+impl Session {
+    pub(super) fn new(
+        program: Arc<Program>,
+        limits: EngineLimits,
+        phase: Phase,
+        started_at: Timestamp,
+        journal: Arc<[Step]>,
+    ) -> SharedSession {
+        Arc::new(Self {
+            program,
+            limits,
+            phase,
+            journal,
+            latched: AtomicBool::new(false),
+            operations: AtomicU64::new(0),
+            state: Mutex::new(State {
+                stop: None,
+                answered: 0,
+                now: started_at,
+                logs: Vec::new(),
+                log_index: 0,
+                log_bytes: 0,
+            }),
+        })
+    }
+
+    /// The session that a native was called in. Fails once the latch is set.
+    pub(super) fn of(context: &NativeCallContext<'_>) -> Fallible<SharedSession> {
+        let session = context
+            .tag()
+            .and_then(|tag| tag.clone().try_cast::<SharedSession>())
+            .ok_or_else(|| error("this function can only be used inside a rule's functions"))?;
+        if session.is_latched() {
+            return Err(terminated());
+        }
+        Ok(session)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn is_latched(&self) -> bool {
+        self.latched.load(Ordering::Acquire)
+    }
+
+    pub(super) fn limits(&self) -> &EngineLimits {
+        &self.limits
+    }
+
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Counts one operation; true when the advance must end. Rhai starts its own count anew in every native
+    /// callback, which is why the count is kept here.
+    pub(super) fn tick(&self) -> bool {
+        if self.is_latched() {
+            return true;
+        }
+        let operations = self.operations.fetch_add(1, Ordering::Relaxed) + 1;
+        if operations <= self.limits.operations {
+            return false;
+        }
+        let limit = self.limits.operations;
+        let mut failure = Failure::new(
+            DeadClass::Limit,
+            format!("the rule took more than {limit} operations in one go"),
+        );
+        failure.hint = Some(
+            "look for a loop that does not end, or split the work over several events".to_owned(),
+        );
+        drop(self.latch(Outcome::Failed(failure), None));
+        true
+    }
+
+    /// Sets the latch; only the first time counts. Returns the error that ends the script.
+    pub(super) fn latch(&self, outcome: Outcome, source: Option<&str>) -> Box<EvalAltResult> {
+        let mut state = self.state();
+        if state.stop.is_none() {
+            state.stop = Some(Stop {
+                outcome,
+                source: source.map(ToOwned::to_owned),
+            });
+            self.latched.store(true, Ordering::Release);
+        }
+        terminated()
+    }
+
+    /// Ends the run as dead from inside a native, at the place of the call.
+    pub(super) fn fail(
+        &self,
+        context: &NativeCallContext<'_>,
+        class: DeadClass,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Box<EvalAltResult> {
+        let mut failure = Failure::new(class, message);
+        failure.position = position(context.call_position());
+        failure.hint = hint;
+        self.latch(Outcome::Failed(failure), context.call_source())
+    }
+
+    /// The latch's outcome and the file that it was set in.
+    pub(super) fn into_outcome(&self) -> Option<(Outcome, Option<String>)> {
+        self.state()
+            .stop
+            .take()
+            .map(|stop| (stop.outcome, stop.source))
+    }
+
+    /// The answer to the next call: from the journal, or not yet, in which case the call becomes the
+    /// advance's outcome.
+    pub(super) fn step(&self, context: &NativeCallContext<'_>, mut call: Call) -> Fallible<Answer> {
+        if self.phase == Phase::When {
+            return Err(self.fail(
+                context,
+                DeadClass::ScriptError,
+                format!("`when` must not call Iconik ({} {})", call.method, call.path),
+                Some("decide by the event alone here, and look closer in `run`, which may `skip(reason)`".to_owned()),
+            ));
+        }
+        call.position = position(context.call_position());
+        let mut state = self.state();
+        let number = state.answered;
+        let effect = Effect::Call(call);
+        let Some(step) = self.journal.get(number) else {
+            drop(state);
+            return Err(self.want(context, number, effect));
+        };
+        if step.digest != effect.digest() {
+            drop(state);
+            return Err(self.diverged(context, step, &effect));
+        }
+        state.answered += 1;
+        state.log_index = 0;
+        state.now = state.now.max(step.answer.at);
+        Ok(step.answer.clone())
+    }
+
+    fn want(
+        &self,
+        context: &NativeCallContext<'_>,
+        number: usize,
+        effect: Effect,
+    ) -> Box<EvalAltResult> {
+        let most = self.program.calls_max;
+        if number >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return self.fail(
+                context,
+                DeadClass::Limit,
+                format!("the run made {most} calls, which is its limit"),
+                Some("raise `limits: #{ calls_per_run: … }` in the header if that is what the rule needs".to_owned()),
+            );
+        }
+        self.latch(Outcome::Effect(effect), context.call_source())
+    }
+
+    fn diverged(
+        &self,
+        context: &NativeCallContext<'_>,
+        step: &Step,
+        wanted: &Effect,
+    ) -> Box<EvalAltResult> {
+        let (Effect::Call(before), Effect::Call(now)) = (&step.effect, wanted);
+        self.fail(
+            context,
+            DeadClass::Diverged,
+            format!(
+                "step {} was {} {} before and is {} {} now: the rule did not ask for the same thing twice",
+                step.number, before.method, before.path, now.method, now.path
+            ),
+            Some("a run must depend on its event and its answers only".to_owned()),
+        )
+    }
+
+    /// The journaled time: it moves with the answers and never goes backwards.
+    pub(super) fn now(&self) -> Timestamp {
+        self.state().now
+    }
+
+    /// Keeps a line for the run's log.
+    pub(super) fn log(
+        &self,
+        context: &NativeCallContext<'_>,
+        level: LogLevel,
+        text: String,
+    ) -> Fallible<()> {
+        let mut state = self.state();
+        state.log_bytes += text.len();
+        if state.log_bytes > self.limits.log_bytes {
+            drop(state);
+            let most = self.limits.log_bytes;
+            return Err(self.fail(
+                context,
+                DeadClass::Limit,
+                format!("the rule logged more than {most} bytes"),
+                None,
+            ));
+        }
+        let line = LogLine {
+            step: u32::try_from(state.answered).unwrap_or(u32::MAX),
+            index: state.log_index,
+            level,
+            text,
+        };
+        state.log_index += 1;
+        state.logs.push(line);
+        Ok(())
+    }
+
+    /// The lines that belong to no answered step: those of earlier steps were kept when they were answered.
+    pub(super) fn new_logs(&self) -> Vec<LogLine> {
+        let answered = u32::try_from(self.journal.len()).unwrap_or(u32::MAX);
+        let mut state = self.state();
+        std::mem::take(&mut state.logs)
+            .into_iter()
+            .filter(|line| line.step >= answered)
+            .collect()
+    }
+}
+
+/// An error with a text for people. Rhai adds the place of the call.
+pub(super) fn error(message: impl Into<String>) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(Dynamic::from(message.into()), At::NONE).into()
+}
+
+/// What ends a script whose session is latched.
+pub(super) fn terminated() -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::UNIT, At::NONE).into()
+}
+
+/// Rhai's position as ours, if there is one.
+pub(super) fn position(at: At) -> Option<Position> {
+    Some(Position {
+        line: u32::try_from(at.line()?).ok()?,
+        column: u32::try_from(at.position().unwrap_or(1)).ok()?,
+    })
+}
