@@ -4,10 +4,12 @@
 //! that want it, `runner` advances their runs in `sandbox` workers and performs the effects that `engine`
 //! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
 
+pub mod authoring;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod iconik;
+pub mod ingress;
 pub mod model;
 pub mod operations;
 pub mod sandbox;

@@ -88,7 +88,6 @@ impl Registry {
         let registration = if doc.is_property() {
             FuncRegistration::new_getter(name)
         } else {
-            let arguments = if X { N - 1 } else { N };
             let known = match doc.place {
                 Place::Module(module) => self
                     .names
@@ -99,7 +98,7 @@ impl Registry {
                     self.names.functions.entry(name.to_owned()).or_default()
                 }
             };
-            known.insert(arguments);
+            known.insert(N);
             FuncRegistration::new(name).in_global_namespace()
         };
         self.names.ours.insert(name.to_owned());
@@ -202,7 +201,7 @@ pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
 
 /// Rhai tells its own functions as signatures, `name(a: …, b: …) -> …`; the number of commas tells the arity.
 fn add_stock_names(names: &mut Names, standard: &Module) {
-    for signature in standard.gen_fn_signatures_with_mapper(|name| name.into()) {
+    for signature in standard.gen_fn_signatures_with_mapper(Into::into) {
         let Some((name, rest)) = signature.split_once('(') else {
             continue;
         };

@@ -150,7 +150,9 @@ impl Checker<'_> {
             Some(ASTNode::Expr(Expr::Variable(variable, _, at))) if !variable.2.is_empty() => {
                 self.variable(&variable.2.to_string(), &variable.1, *at);
             }
-            Some(ASTNode::Stmt(Stmt::Import(_, at))) if path.len() > 1 => {
+            Some(ASTNode::Stmt(Stmt::Import(_, at)))
+                if !self.source.imports.iter().any(|import| import.at == *at) =>
+            {
                 self.find(*at, "imports stand at the top of the file".to_owned(), None);
             }
             _ => {}

@@ -156,7 +156,7 @@ fn refused(thrown: &Map) -> Failure {
 /// Rhai names a missing function as `name (type, type)`.
 fn unknown_function(signature: &str) -> Failure {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types = types.trim_end_matches(')');
+    let types = types.strip_suffix(')').unwrap_or(types);
     let mut parts = types
         .split(", ")
         .map(plain_type)
@@ -248,30 +248,28 @@ fn explain(chain: &str, event: &Event, line: u32) -> Option<(String, String)> {
         Some(rest) => (whole, rest),
         None => (&event.body, path),
     };
+    let mut seen = chain.len() - rest.len();
     for key in rest.split('.') {
-        match at.get(key) {
-            Some(Value::Null) | None => {
-                let near = at.as_object().and_then(|fields| {
-                    nearest(
-                        key,
-                        fields
-                            .iter()
-                            .filter(|(_, v)| !v.is_null())
-                            .map(|(k, _)| k.as_str()),
-                    )
-                });
-                let there = near.map_or_else(String::new, |near| format!("; `{near}` is there"));
-                let better = near.map_or_else(
-                    || chain.to_owned(),
-                    |near| chain.replace(&format!(".{key}"), &format!(".{near}")),
-                );
-                return Some((
-                    format!("`{chain}` is missing in this event (line {line}){there}"),
-                    format!("write `({better} ?? \"\")` if it may be missing"),
-                ));
-            }
-            Some(inner) => at = inner,
+        seen += key.len();
+        if let Some(inner) = at.get(key).filter(|value| !value.is_null()) {
+            at = inner;
+            seen += 1;
+            continue;
         }
+        let missing = &chain[..seen];
+        let near = at.as_object().and_then(|fields| {
+            let there = fields.iter().filter(|(_, value)| !value.is_null());
+            nearest(key, there.map(|(name, _)| name.as_str()))
+        });
+        let there = near.map_or_else(String::new, |near| format!("; `{near}` is there"));
+        let parent = &missing[..missing.len() - key.len()];
+        return Some((
+            format!("`{missing}` is missing in this event (line {line}){there}"),
+            format!(
+                "write `({parent}{} ?? \"\")` if it may be missing",
+                near.unwrap_or(key)
+            ),
+        ));
     }
     None
 }

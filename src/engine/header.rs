@@ -138,17 +138,13 @@ impl Reader<'_> {
         let header = &mut self.parsed.header;
         match key {
             "on" => {
-                header.on = list(value, key)?
-                    .iter()
-                    .map(pattern)
-                    .collect::<Result<_, _>>()?
+                let patterns = list(value, key)?.iter().map(pattern);
+                header.on = patterns.collect::<Result<_, _>>()?;
             }
             "button" => header.button = Some(button(value)?),
             "allow" => {
-                header.allow = list(value, key)?
-                    .iter()
-                    .map(scope)
-                    .collect::<Result<_, _>>()?
+                let scopes = list(value, key)?.iter().map(scope);
+                header.allow = scopes.collect::<Result<_, _>>()?;
             }
             "lane" => header.lane = lane(value)?,
             "concurrency" => header.concurrency = concurrency(value)?,

@@ -201,7 +201,7 @@ impl Rule {
     /// # Errors
     ///
     /// When it does not compile (any more): class `script_error`, with the place.
-    pub fn load(program: Arc<Program>, limits: &EngineLimits) -> Result<Self, Failure> {
+    pub fn load(program: Arc<Program>, limits: &EngineLimits) -> Result<Self, Box<Failure>> {
         let linked = Self::link(&program, limits).map_err(|findings| {
             let mut failure =
                 Failure::new(DeadClass::ScriptError, "the rule does not compile any more");
@@ -212,7 +212,7 @@ impl Rule {
                 failure.excerpt.clone_from(&first.excerpt);
                 failure.hint.clone_from(&first.hint);
             }
-            failure
+            Box::new(failure)
         })?;
         Ok(Self {
             program,
@@ -289,7 +289,7 @@ impl Rule {
         function: &str,
         event: &Event,
     ) -> Outcome {
-        let Some((mut outcome, file)) = session.into_outcome() else {
+        let Some((mut outcome, file)) = session.take_outcome() else {
             let mut failure = failure::of(error, &self.program, event);
             failure.function.get_or_insert_with(|| function.to_owned());
             return Outcome::Failed(failure);

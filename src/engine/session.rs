@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// The latch's outcome and the file that it was set in.
-    pub(super) fn into_outcome(&self) -> Option<(Outcome, Option<String>)> {
+    pub(super) fn take_outcome(&self) -> Option<(Outcome, Option<String>)> {
         self.state()
             .stop
             .take()

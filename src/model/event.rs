@@ -186,7 +186,7 @@ impl Event {
         self.body.get("data")?.get(key)?.as_str()
     }
 
-    /// The asset that the event is about, if it can be told (see [`Self::object_of`]).
+    /// The asset that the event is about, if it can be told (`data` first, the top level only where it is known to be right).
     pub fn asset_id(&self) -> Option<&str> {
         self.object_of("asset_id", "assets")
     }

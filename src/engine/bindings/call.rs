@@ -32,7 +32,7 @@ impl Request {
         Self::new(Method::Get, path)
     }
 
-    pub(super) fn query(mut self, key: &str, value: impl ToString) -> Self {
+    pub(super) fn query(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.0.query.insert(key.to_owned(), value.to_string());
         self
     }

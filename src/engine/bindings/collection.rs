@@ -121,6 +121,16 @@ pub(super) fn register(registry: &mut Registry) {
             collection.add(&context, object_type, &id)
         },
     );
+    register_metadata(registry);
+}
+
+fn register_metadata(registry: &mut Registry) {
+    let doc = |signature, about, example| FunctionDoc {
+        place: COLLECTION,
+        signature,
+        about,
+        example,
+    };
     registry.add(
         doc(
             "metadata(view)",

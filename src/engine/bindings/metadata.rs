@@ -140,7 +140,7 @@ pub(super) fn clear(
             body.insert(field.to_string(), json!({ "field_values": [] }));
         }
     }
-    put(context, target, &current.view, body)
+    put(context, target, &current.view, &body)
 }
 
 fn change(
@@ -187,14 +187,14 @@ fn change(
         }
         body.insert(name.to_string(), content);
     }
-    put(context, target, &current.view, body)
+    put(context, target, &current.view, &body)
 }
 
 fn put(
     context: &NativeCallContext<'_>,
     target: &Target<'_>,
     view: &View,
-    values: serde_json::Map<String, Value>,
+    values: &serde_json::Map<String, Value>,
 ) -> Fallible<i64> {
     let changed = i64::try_from(values.len()).unwrap_or(i64::MAX);
     if changed > 0 {

@@ -1,0 +1,122 @@
+//! The door: what a sender posts becomes a durable event, or a short answer that says why not.
+//!
+//! Ingress waits for the store and for nothing else: which rules want the event is decided later, so a slow or
+//! broken rule cannot make a sender wait. What is answered 200 is on the disk.
+
+mod counters;
+mod linger;
+mod listen;
+mod message;
+mod receive;
+mod refusal;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::routing::post;
+
+use crate::clock::SharedClock;
+use crate::config;
+use crate::model::SourceName;
+use crate::store::Store;
+
+pub use listen::serve;
+pub use message::{MessageError, parse};
+pub use verify::{Request, Unverified, Verified, Verifier, VerifierError, VerifyError};
+
+/// A source cannot be built from its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("[sources.{source_name}] verify: {error}")]
+pub struct SourceError {
+    /// The source's name.
+    pub source_name: String,
+    /// What is wrong with it.
+    #[source]
+    pub error: VerifierError,
+}
+
+/// Takes in what the configured sources send.
+#[derive(Debug)]
+pub struct Ingress {
+    sources: BTreeMap<String, Source>,
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    limits: config::Limits,
+    /// Set by whoever stops the gateway; from then on every event is answered 503.
+    draining: Arc<AtomicBool>,
+}
+
+/// A sender, ready to be verified.
+#[derive(Debug)]
+struct Source {
+    name: SourceName,
+    /// Replaced as a whole when secrets change; a request that is under way keeps the one it began with.
+    verifier: ArcSwap<Verifier>,
+    dedup_window: Duration,
+}
+
+impl Ingress {
+    /// Builds the verifiers. A source that anybody may send to is warned about.
+    ///
+    /// # Errors
+    /// When a source's secrets cannot be used.
+    pub fn new(
+        sources: &BTreeMap<String, config::Source>,
+        store: Arc<dyn Store>,
+        clock: SharedClock,
+        limits: config::Limits,
+        draining: Arc<AtomicBool>,
+    ) -> Result<Self, SourceError> {
+        counters::describe();
+        let sources = sources
+            .iter()
+            .map(|(name, source)| Ok((name.clone(), Source::new(name, source)?)))
+            .collect::<Result<_, SourceError>>()?;
+        Ok(Self {
+            sources,
+            store,
+            clock,
+            limits,
+            draining,
+        })
+    }
+
+    /// What the public listener serves: the hooks, and beside them the routes of `health`, which must not
+    /// have a fallback of its own.
+    pub fn router(self: &Arc<Self>, health: Router) -> Router {
+        Router::new()
+            .route("/hooks/{source}", post(receive::receive))
+            .with_state(Arc::clone(self))
+            .merge(health)
+            .fallback(receive::no_such_path)
+            .method_not_allowed_fallback(receive::wrong_method)
+    }
+}
+
+impl Source {
+    fn new(name: &str, source: &config::Source) -> Result<Self, SourceError> {
+        if matches!(source.verify, config::Verify::None) {
+            tracing::warn!(
+                source = name,
+                "anybody who can reach this source may send to it: its `verify` is \"none\""
+            );
+        }
+        let verifier = Verifier::new(&source.verify).map_err(|error| SourceError {
+            source_name: name.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            name: SourceName::from(name),
+            verifier: ArcSwap::from_pointee(verifier),
+            dedup_window: source.dedup_window,
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! The door as senders see it: bytes over a real socket, with a store that remembers and can be told to fail.
+
+mod door;
+mod listener;
+mod start;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::routing::get;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{Ingress, serve};
+use crate::clock::ManualClock;
+use crate::config::{Limits, Source, Verify};
+use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Secret, Step};
+use crate::store::{
+    Accepted, Append, BatchToken, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter,
+    Settle, Store, StoreError, StoredEvent, Unrouted,
+};
+
+const SECRET: &str = "the-shared-secret";
+const NOW: i64 = 1_614_265_330;
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A store that remembers what it accepted.
+#[derive(Debug)]
+struct Memory {
+    events: Mutex<Vec<Event>>,
+    failure: Mutex<Option<StoreError>>,
+    /// One permit for each event that may pass.
+    gate: Semaphore,
+    /// Told when an event has come to the gate.
+    reached: Notify,
+}
+
+impl Memory {
+    fn with_permits(permits: usize) -> Arc<Self> {
+        Arc::new(Self {
+            events: Mutex::default(),
+            failure: Mutex::default(),
+            gate: Semaphore::new(permits),
+            reached: Notify::new(),
+        })
+    }
+
+    fn open() -> Arc<Self> {
+        Self::with_permits(1_000)
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
+    }
+
+    fn fail(&self, error: StoreError) {
+        *self.failure.lock().unwrap() = Some(error);
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn accept(&self, batch: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
+        self.reached.notify_one();
+        self.gate.acquire().await.unwrap().forget();
+        if let Some(error) = self.failure.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let mut events = self.events.lock().unwrap();
+        let mut accepted = Vec::new();
+        for event in batch {
+            accepted.push(Accepted {
+                id: event.id,
+                duplicate: events.iter().any(|other| other.id == event.id),
+            });
+            events.push(event);
+        }
+        Ok(accepted)
+    }
+
+    async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
+        Ok(Unrouted {
+            batch: BatchToken::default(),
+            events: self.events().into_iter().take(limit).collect(),
+        })
+    }
+
+    async fn route(&self, _: Routing) -> Result<Routed, StoreError> {
+        Ok(Routed::Stale)
+    }
+
+    async fn activate_rule_set(&self, _: RuleSet) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn active_rule_set(&self) -> Result<Option<RuleSet>, StoreError> {
+        Ok(None)
+    }
+
+    async fn rule_set(&self, _: &RuleSetId) -> Result<Option<RuleSet>, StoreError> {
+        Ok(None)
+    }
+
+    async fn claim(&self, _: usize, _: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Fenced>, StoreError> {
+        Ok(batch.iter().map(|_| Fenced::Lost).collect())
+    }
+
+    async fn settle(&self, batch: Vec<Settle>) -> Result<Vec<Fenced>, StoreError> {
+        Ok(batch.iter().map(|_| Fenced::Lost).collect())
+    }
+
+    async fn wake_due(&self, _: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
+        Ok((0, None))
+    }
+
+    async fn changed(&self, _: Duration) {}
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(Counts::default())
+    }
+
+    async fn runs(&self, _: RunFilter) -> Result<Vec<Run>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn run(&self, _: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(None)
+    }
+
+    async fn journal(&self, _: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError> {
+        Ok((Vec::new(), None))
+    }
+
+    async fn logs(&self, _: RunId) -> Result<Vec<LogLine>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn event(&self, _: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        Ok(None)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A listening gateway door on a port of its own.
+struct Door {
+    address: SocketAddr,
+    store: Arc<Memory>,
+    clock: Arc<ManualClock>,
+    draining: Arc<AtomicBool>,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<usize>,
+}
+
+fn limits() -> Limits {
+    Limits {
+        body_bytes: 64 * 1024,
+        header_bytes: 16 * 1024,
+        connections: 64,
+        request: Duration::from_secs(10),
+    }
+}
+
+fn source(verify: Verify) -> Source {
+    Source {
+        verify,
+        dedup_window: Duration::from_secs(86_400),
+    }
+}
+
+fn static_secret(secrets: &[&str]) -> Verify {
+    Verify::Header {
+        header: "x-cuegate-secret".to_owned(),
+        secrets: secrets.iter().copied().map(Secret::new).collect(),
+    }
+}
+
+/// `iconik` with a static secret, `standard` with signed messages, `open` for everybody.
+fn sources() -> BTreeMap<String, Source> {
+    let standard = Verify::StandardWebhooks {
+        secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+        tolerance: Duration::from_secs(300),
+    };
+    BTreeMap::from([
+        (
+            "iconik".to_owned(),
+            source(static_secret(&["newest", SECRET])),
+        ),
+        ("standard".to_owned(), source(standard)),
+        ("open".to_owned(), source(Verify::None)),
+    ])
+}
+
+impl Door {
+    async fn open() -> Self {
+        Self::with(Memory::open(), limits(), Duration::from_secs(10)).await
+    }
+
+    async fn with(store: Arc<Memory>, limits: Limits, drain: Duration) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_second(NOW).unwrap()));
+        let draining = Arc::new(AtomicBool::new(false));
+        let ingress = Ingress::new(
+            &sources(),
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&clock) as _,
+            limits.clone(),
+            Arc::clone(&draining),
+        )
+        .expect("sources that can be used");
+        let beside = Router::new()
+            .route("/healthz", get(async || "fine"))
+            .route("/panic", get(panics));
+        let router = Arc::new(ingress).router(beside);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(async move {
+            let stopped = async move { drop(stopped.await) };
+            serve(listener, router, &limits, drain, stopped).await
+        });
+        Self {
+            address,
+            store,
+            clock,
+            draining,
+            stop: Some(stop),
+            served,
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().expect("stopped once").send(()).unwrap();
+    }
+
+    fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn panics() -> &'static str {
+    panic!("a handler that is broken")
+}
