@@ -13,5 +13,6 @@ pub mod iconik;
 pub mod ingress;
 pub mod model;
 pub mod operations;
+pub mod sandbox;
 pub mod store;
 pub mod telemetry;

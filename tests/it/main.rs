@@ -1,3 +1,4 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
 mod engine;
+mod sandbox;
