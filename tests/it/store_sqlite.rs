@@ -88,6 +88,17 @@ async fn a_second_store_waits_for_the_first_to_let_go() {
     second.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_delivery_that_was_seen_not_long_ago_is_said_to_be_a_duplicate() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    let answers = store.accept(events([1, 2, 1])).await.unwrap();
+    let said: Vec<bool> = answers.iter().map(|answer| answer.duplicate).collect();
+    assert_eq!(said, [false, false, true]);
+    assert!(store.accept(events([2])).await.unwrap()[0].duplicate);
+    assert!(!store.accept(events([3])).await.unwrap()[0].duplicate);
+}
+
 /// What a killed process leaves behind: the files as they are, with nothing flushed or tidied.
 #[tokio::test]
 async fn the_files_of_a_killed_process_hold_everything_that_was_answered() {

@@ -346,3 +346,35 @@ pub(super) fn waiting_event(
     json.map(|json| from_json(format_args!("event {id}"), &json))
         .transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_ids_are_remembered() {
+        let mut recent = Recent::default();
+        let id = |number: usize| EventId(u128::try_from(number).unwrap().to_be_bytes());
+        for number in 0..=RECENT_MAX {
+            assert!(recent.insert(id(number)));
+        }
+        assert_eq!(recent.ids.len(), RECENT_MAX);
+        assert!(!recent.insert(id(RECENT_MAX)));
+        assert!(recent.insert(id(0)), "the oldest is forgotten");
+    }
+
+    #[test]
+    fn a_token_reads_back_as_its_span_and_anything_else_as_none() {
+        let span = Span {
+            from: Position {
+                generation: [7; 16],
+                number: 3,
+            },
+            last: 99,
+        };
+        assert_eq!(Span::parse(&span.token()), Some(span));
+        for length in [0, 16, 31, 33] {
+            assert_eq!(Span::parse(&BatchToken(vec![1; length])), None);
+        }
+    }
+}

@@ -241,3 +241,71 @@ fn log_line(row: &Row<'_>) -> Result<LogLine, StoreError> {
         text: row.get(3)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::{Answer, Call, Effect, Method};
+    use crate::store::Lease;
+    use crate::store::sqlite::schema;
+
+    fn entry(entry: JournalEntry) -> Append {
+        Append {
+            lease: Lease {
+                run: RunId(1),
+                token: 1,
+            },
+            entry,
+            logs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_synced_if_and_only_if_its_step_has_an_open_intent() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = schema::MAIN.open(&dir.path().join("cuegate.db")).unwrap();
+        db.execute(
+            "INSERT INTO run (id, lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at)
+             VALUES (1, 1, 0, 1, 'tag', 'v1', 1, 1, 'running', 1, 0, 0)",
+            [],
+        )
+        .unwrap();
+        let effect = Effect::Call(Call {
+            method: Method::Post,
+            path: "search/v1/search/".to_owned(),
+            query: std::collections::BTreeMap::new(),
+            body: None,
+            cacheable: false,
+            position: None,
+        });
+        let intent = Intent {
+            number: 0,
+            digest: effect.digest(),
+            effect: effect.clone(),
+            at: time(0).unwrap(),
+        };
+        let answer = Answer {
+            status: 200,
+            body: Value::Null,
+            at: time(0).unwrap(),
+        };
+        let step = Step {
+            number: 0,
+            digest: effect.digest(),
+            effect,
+            answer,
+        };
+        let answer = [entry(JournalEntry::Answer(Box::new(step)))];
+        assert_eq!(class(&db, &answer).unwrap(), Class::Lazy);
+        let intents = [entry(JournalEntry::Intent(intent.clone()))];
+        assert_eq!(class(&db, &intents).unwrap(), Class::Durable);
+        write_intent(&db, RunId(1), &intent).unwrap();
+        assert_eq!(class(&db, &answer).unwrap(), Class::Durable);
+        let withdrawal = [entry(JournalEntry::Withdrawn { number: 0 })];
+        assert_eq!(class(&db, &withdrawal).unwrap(), Class::Durable);
+        withdraw(&db, RunId(1), 0).unwrap();
+        assert_eq!(class(&db, &answer).unwrap(), Class::Lazy);
+    }
+}

@@ -111,6 +111,7 @@ impl Model {
 struct History(Vec<Command>);
 
 impl Drop for History {
+    #[expect(clippy::print_stdout, reason = "what a failed test says")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("commands, the last one failed: {:#?}", self.0);
@@ -167,37 +168,9 @@ async fn obey(store: &dyn Store, model: &mut Model, command: Command) {
                 }));
         }
         Command::Claim(limit) => claim(store, model, limit).await,
-        Command::Answer(which) => {
-            let Some(lease) = model.peek_claim(which) else {
-                return;
-            };
-            let run = model.run(lease.run);
-            let step = Box::new(answer(run.steps));
-            assert_eq!(
-                append(store, lease, JournalEntry::Answer(step)).await,
-                Fenced::Written
-            );
-            run.steps += 1;
-            (run.attempt, run.open) = (0, false);
-        }
-        Command::Intent(which) => {
-            let Some(lease) = model.peek_claim(which) else {
-                return;
-            };
-            let run = model.run(lease.run);
-            let entry = JournalEntry::Intent(intent(run.steps));
-            assert_eq!(append(store, lease, entry).await, Fenced::Written);
-            run.open = true;
-        }
-        Command::Withdraw(which) => {
-            let Some(lease) = model.peek_claim(which) else {
-                return;
-            };
-            let run = model.run(lease.run);
-            if run.open {
-                let entry = JournalEntry::Withdrawn { number: run.steps };
-                assert_eq!(append(store, lease, entry).await, Fenced::Written);
-                run.open = false;
+        Command::Answer(which) | Command::Intent(which) | Command::Withdraw(which) => {
+            if let Some(lease) = model.peek_claim(which) {
+                write(store, model, lease, &command).await;
             }
         }
         Command::UseLost(which) => {
@@ -229,6 +202,22 @@ async fn obey(store: &dyn Store, model: &mut Model, command: Command) {
             assert_eq!(store.wake_due(at(now)).await.unwrap(), (woken, next));
         }
         other => end(store, model, other).await,
+    }
+}
+
+async fn write(store: &dyn Store, model: &mut Model, lease: Lease, command: &Command) {
+    let run = model.run(lease.run);
+    let (entry, open) = match command {
+        Command::Intent(_) => (JournalEntry::Intent(intent(run.steps)), true),
+        Command::Withdraw(_) if run.open => (JournalEntry::Withdrawn { number: run.steps }, false),
+        Command::Withdraw(_) => return,
+        _ => (JournalEntry::Answer(Box::new(answer(run.steps))), false),
+    };
+    let answered = matches!(entry, JournalEntry::Answer(_));
+    assert_eq!(append(store, lease, entry).await, Fenced::Written);
+    run.open = open;
+    if answered {
+        (run.steps, run.attempt) = (run.steps + 1, 0);
     }
 }
 
