@@ -266,7 +266,7 @@ async fn a_webhook_that_keeps_failing_is_marked_and_gets_nothing_until_it_is_ena
     receiver.next().await;
     let marked = |it: &cuegate::simulator::Simulator| {
         let webhook = it.world().webhooks().remove(0);
-        (webhook["status"] == "FAILING").then_some(webhook)
+        (webhook["status"] == "FAILING" && it.undelivered() == 0).then_some(webhook)
     };
     let definition = within(iconik.simulator.until(marked)).await;
     assert!(definition["first_failed_at"].is_string());
