@@ -9,4 +9,6 @@ pub mod config;
 pub mod engine;
 pub mod model;
 pub mod operations;
+pub mod router;
+pub mod runner;
 pub mod store;
