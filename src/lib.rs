@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod iconik;
 pub mod model;
 pub mod operations;
 pub mod router;
