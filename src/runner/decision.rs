@@ -108,11 +108,11 @@ pub(super) fn decide_before(class: RepeatClass, open_for: Duration, retry: &Retr
 }
 
 /// Decides about the outcome of a call that was sent.
-pub(super) fn decide_after(outcome: &Result<Reply, CallError>, sent: Sent<'_>) -> Decision {
+pub(super) fn decide_after(outcome: Result<Reply, CallError>, sent: Sent<'_>) -> Decision {
     match outcome {
         Ok(reply) => Decision::Answer {
             status: reply.status,
-            body: reply.body.clone(),
+            body: reply.body,
         },
         Err(CallError::Refused { status: 404, .. }) if sent.repeats_a_delete() => {
             Decision::Answer {
@@ -120,13 +120,10 @@ pub(super) fn decide_after(outcome: &Result<Reply, CallError>, sent: Sent<'_>) -
                 body: Value::Null,
             }
         }
-        Err(CallError::Refused { status, .. }) if sent.retry.statuses.contains(status) => {
+        Err(CallError::Refused { status, .. }) if sent.retry.statuses.contains(&status) => {
             sent.failed(Proof::NothingHappened, sent.pause(Duration::ZERO))
         }
-        Err(CallError::Refused { status, body, .. }) => Decision::Answer {
-            status: *status,
-            body: body.clone(),
-        },
+        Err(CallError::Refused { status, body, .. }) => Decision::Answer { status, body },
         Err(CallError::NotSent { .. }) => {
             sent.failed(Proof::NothingHappened, sent.pause(Duration::ZERO))
         }

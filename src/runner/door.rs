@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
@@ -70,11 +69,13 @@ impl Door {
             .within_limits(progress)
             .map_err(|failure| progress.dead(*failure))?;
         if let Some(kept) = self.kept(&wanted) {
-            let (status, body) = (kept.status, kept.body.clone());
             count(call, "kept");
-            return self
-                .answer(&wanted, progress, status, body, Duration::ZERO)
-                .await;
+            let at = self.clock.now();
+            let answer = Answer {
+                at,
+                ..Answer::clone(&kept)
+            };
+            return self.answer(&wanted, progress, answer, Duration::ZERO).await;
         }
         let repeated = progress.open.is_some();
         self.open_intent(&wanted, progress).await?;
@@ -148,14 +149,14 @@ impl Door {
             failing_for: between(failing_since, now),
             retry: &wanted.known.header.retry,
         };
-        let decision = decide_after(&outcome, sent);
-        let trouble = outcome
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
-        match decision {
+        let (at, trouble) = match &outcome {
+            Ok(reply) => (reply.at, String::new()),
+            Err(error) => (now, error.to_string()),
+        };
+        match decide_after(outcome, sent) {
             Decision::Answer { status, body } => {
-                self.answer(wanted, progress, status, body, took).await?;
+                let answer = Answer { status, body, at };
+                self.answer(wanted, progress, answer, took).await?;
                 self.keep(wanted, progress);
                 Ok(())
             }
@@ -178,7 +179,9 @@ impl Door {
                 Err(progress.dead(*failure))
             }
             Decision::Malformed => {
-                self.withdraw(progress).await?;
+                if !repeated {
+                    self.withdraw(progress).await?;
+                }
                 let failure = wanted.failure(DeadClass::ScriptError, &trouble);
                 Err(progress.dead(*failure))
             }
@@ -189,19 +192,15 @@ impl Door {
         &self,
         wanted: &Wanted<'_>,
         progress: &mut Progress,
-        status: u16,
-        body: Value,
+        mut answer: Answer,
         took: Duration,
     ) -> Result<(), End> {
+        answer.at = answer.at.max(progress.latest());
         let step = Step {
             number: progress.next_step(),
             digest: wanted.digest,
             effect: Effect::Call(wanted.call.clone()),
-            answer: Answer {
-                status,
-                body,
-                at: self.clock.now().max(progress.latest()),
-            },
+            answer,
         };
         self.append(progress, JournalEntry::Answer(Box::new(step.clone())))
             .await?;

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 
 use crate::clock::SharedClock;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, Reply};
+use crate::iconik::{CallError, IconikClient, Reply};
 use crate::model::{Call, Event, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
@@ -62,6 +62,13 @@ pub trait Outside: Send + Sync + Debug {
     ///
     /// By what may be done next.
     async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+}
+
+#[async_trait]
+impl Outside for IconikClient {
+    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+        Self::send(self, call).await
+    }
 }
 
 /// Is told what the runner does. Called in its tasks, so it must be quick.

@@ -70,7 +70,7 @@ fn what_is_final_ends_the_step_whatever_the_class_and_however_often_it_was_sent(
     let retry = Retry::default();
     for class in CLASSES {
         for open_for in [None, Some(1), Some(3_600)] {
-            let decide = |outcome| kind(&decide_after(&outcome, sent(class, open_for, &retry)));
+            let decide = |outcome| kind(&decide_after(outcome, sent(class, open_for, &retry)));
             assert_eq!(decide(ok()), Kind::Answer(200), "{class:?} {open_for:?}");
             assert_eq!(
                 decide(refused(422)),
@@ -98,7 +98,7 @@ fn what_proves_that_nothing_happened_takes_the_first_intent_back() {
             Err(samples::unauthorized()),
             refused(404),
         ] {
-            let decision = decide_after(&outcome, sent(class, None, &retry));
+            let decision = decide_after(outcome.clone(), sent(class, None, &retry));
             assert_eq!(kind(&decision), Kind::Withdraw, "{class:?} {outcome:?}");
         }
     }
@@ -126,7 +126,7 @@ fn what_proves_nothing_is_repeated_by_class() {
     ] {
         for status in [None, Some(408), Some(500), Some(503)] {
             let outcome = Err(samples::uncertain(status));
-            let decision = decide_after(&outcome, sent(class, open_for, retry));
+            let decision = decide_after(outcome.clone(), sent(class, open_for, retry));
             assert_eq!(kind(&decision), expect, "{class:?} {open_for:?} {status:?}");
         }
     }
@@ -147,7 +147,7 @@ fn proof_about_a_repetition_never_takes_back_what_was_sent_before() {
             (Acting, &repeat, 3_600, Kind::Keep),
             (Acting, &park, 10, Kind::Park),
         ] {
-            let decision = decide_after(&outcome, sent(class, Some(open_for), retry));
+            let decision = decide_after(outcome.clone(), sent(class, Some(open_for), retry));
             assert_eq!(kind(&decision), expect, "{class:?} {open_for} {outcome:?}");
         }
     }
@@ -184,16 +184,13 @@ fn a_repeated_delete_that_finds_nothing_is_done_and_a_first_one_is_told() {
     };
     let mut delete = sent(Idempotent, Some(10), &retry);
     delete.method = Method::Delete;
-    assert_eq!(
-        kind(&decide_after(&refused(404), delete)),
-        Kind::Answer(204)
-    );
+    assert_eq!(kind(&decide_after(refused(404), delete)), Kind::Answer(204));
     let plain = Retry::default();
     let mut first = sent(Idempotent, None, &plain);
     first.method = Method::Delete;
-    assert_eq!(kind(&decide_after(&refused(404), first)), Kind::Answer(404));
+    assert_eq!(kind(&decide_after(refused(404), first)), Kind::Answer(404));
     let put = sent(Idempotent, Some(10), &plain);
-    assert_eq!(kind(&decide_after(&refused(404), put)), Kind::Answer(404));
+    assert_eq!(kind(&decide_after(refused(404), put)), Kind::Answer(404));
 }
 
 #[test]
@@ -206,13 +203,13 @@ fn a_call_is_given_up_at_its_age_but_never_for_the_credentials() {
         samples::throttled(None),
         samples::uncertain(None),
     ] {
-        assert_eq!(kind(&decide_after(&Err(trouble), old)), Kind::GiveUp);
+        assert_eq!(kind(&decide_after(Err(trouble), old)), Kind::GiveUp);
     }
-    let decision = decide_after(&Err(samples::unauthorized()), old);
+    let decision = decide_after(Err(samples::unauthorized()), old);
     assert_eq!(kind(&decision), Kind::Withdraw);
     old.failing_for = retry.max_age - Duration::from_secs(1);
     assert_eq!(
-        kind(&decide_after(&Err(samples::not_sent()), old)),
+        kind(&decide_after(Err(samples::not_sent()), old)),
         Kind::Withdraw
     );
 }
@@ -222,13 +219,13 @@ fn the_other_side_decides_how_long_to_wait_at_least() {
     let retry = Retry::default();
     let asked = Duration::from_secs(17);
     let outcome = Err(samples::throttled(Some(asked)));
-    let Decision::Again(again) = decide_after(&outcome, sent(Acting, None, &retry)) else {
+    let Decision::Again(again) = decide_after(outcome.clone(), sent(Acting, None, &retry)) else {
         panic!("429 is tried again");
     };
     assert_eq!(again.pause.at_least, asked);
     let late = sent(Idempotent, Some(50), &retry);
     assert_eq!(
-        kind(&decide_after(&outcome, late)),
+        kind(&decide_after(outcome.clone(), late)),
         Kind::Park,
         "it would be too old by then"
     );
@@ -240,7 +237,7 @@ fn an_idempotent_call_gets_its_last_repetition_before_it_is_too_old() {
     let mut late = sent(Idempotent, Some(40), &retry);
     late.failing_for = Duration::from_secs(40);
     let outcome = Err(samples::uncertain(Some(502)));
-    let Decision::Again(again) = decide_after(&outcome, late) else {
+    let Decision::Again(again) = decide_after(outcome.clone(), late) else {
         panic!("it is young enough");
     };
     assert_eq!(again.pause.jitter, Duration::from_secs(15));
