@@ -1,1 +1,4 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
+
+mod store_contract;
+mod store_sqlite;
