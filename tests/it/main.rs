@@ -1,4 +1,5 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
+mod runs;
 mod store_contract;
 mod store_sqlite;
