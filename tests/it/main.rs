@@ -1,6 +1,7 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
 mod engine;
+mod runs;
 mod sandbox;
 mod simulator;
 mod store_contract;
