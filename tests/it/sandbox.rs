@@ -29,6 +29,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// No operation limit that is reached, so that a loop lasts until somebody ends it.
 const ENDLESS: u64 = u64::MAX;
 
+/// More processor time than a worker needs to start and to compile a rule, in ticks of ten milliseconds.
+const BUSY_TICKS: u64 = 60;
+
 const LOOP: &str = "let x = 0; loop { x += 1; }";
 
 fn settings() -> config::Sandbox {
@@ -322,14 +325,14 @@ async fn a_script_that_does_not_end_in_wall_time_ends_as_limit() {
     let sandbox = sandbox(config::Sandbox {
         workers: 1,
         cpu: Duration::from_secs(3600),
-        wall: Duration::from_millis(200),
+        wall: Duration::from_millis(700),
         operations: ENDLESS,
         ..settings()
     })
     .await;
     let failure = failure(&sandbox, LOOP).await;
     assert_eq!(failure.class, DeadClass::Limit);
-    assert!(failure.message.contains("200ms of wall time"), "{failure}");
+    assert!(failure.message.contains("700ms of wall time"), "{failure}");
 }
 
 #[tokio::test]
@@ -436,6 +439,60 @@ async fn a_run_whose_worker_is_killed_from_outside_is_advanced_again() {
 }
 
 #[tokio::test]
+async fn a_run_whose_workers_are_killed_five_times_in_a_row_is_given_up_as_a_crash() {
+    let sandbox = sandbox(config::Sandbox {
+        workers: 1,
+        cpu: Duration::from_secs(60),
+        operations: ENDLESS,
+        ..settings()
+    })
+    .await;
+    let run = {
+        let sandbox = Arc::clone(&sandbox);
+        tokio::spawn(async move { failure(&sandbox, LOOP).await })
+    };
+    let mut killed = Vec::new();
+    while killed.len() < 5 {
+        let mut busy = None;
+        eventually("a worker is busy with the script", || {
+            let fresh = |pid: &u32| !killed.contains(pid) && cpu_ticks(*pid) > BUSY_TICKS;
+            busy = sandbox.pids().into_iter().find(fresh);
+            busy.is_some()
+        })
+        .await;
+        killed.extend(busy);
+        kill(*killed.last().unwrap());
+    }
+    let failure = run.await.unwrap();
+    assert_eq!(failure.class, DeadClass::Crash);
+    assert!(failure.message.contains("five times in a row"), "{failure}");
+    assert_eq!(outcome(&sandbox, "").await, Outcome::Finished);
+}
+
+#[tokio::test]
+async fn a_worker_that_keeps_memory_after_a_request_is_replaced() {
+    let sandbox = sandbox(config::Sandbox {
+        workers: 1,
+        memory_bytes: 64 * MIB,
+        string_bytes: 64 << 10,
+        ..settings()
+    })
+    .await;
+    let pid = sandbox.pids()[0];
+    let cycles = r#"
+        let s = ""; s.pad(60000, "x");
+        for i in 0..700 { let a = [s + i]; let f = || a; a.push(f); }
+    "#;
+    assert_eq!(outcome(&sandbox, cycles).await, Outcome::Finished);
+    eventually("another process has its place", || {
+        let pids = sandbox.pids();
+        pids.len() == 1 && pids[0] != pid
+    })
+    .await;
+    assert_eq!(outcome(&sandbox, "").await, Outcome::Finished);
+}
+
+#[tokio::test]
 async fn a_worker_that_is_killed_while_idle_is_replaced_before_anything_is_asked_of_it() {
     let sandbox = sandbox(config::Sandbox {
         workers: 1,
@@ -513,7 +570,7 @@ async fn a_worker_has_no_environment_no_files_and_a_limited_address_space() {
             PathBuf::from("/")
         );
     }
-    let layers = sandbox.report().layers.unwrap();
+    let layers = sandbox.report().layers;
     assert!(layers.descriptors && layers.address_space, "{layers:?}");
 }
 
