@@ -2,3 +2,5 @@
 
 mod engine;
 mod sandbox;
+mod store_contract;
+mod store_sqlite;
