@@ -2,5 +2,6 @@
 
 mod engine;
 mod sandbox;
+mod simulator;
 mod store_contract;
 mod store_sqlite;
