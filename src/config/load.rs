@@ -111,7 +111,7 @@ impl Config {
         let Some(mut table) = text.parse::<toml::Table>().ok().filter(|_| only_elsewhere) else {
             return Err(error);
         };
-        table.retain(|section, _| RULE_SECTIONS.contains(&section.as_str()));
+        table.retain(|section, _| RULE_SECTIONS.contains(&section));
         let mut environment = environment.clone();
         environment.retain(|name, _| !overrides::is_override(name));
         Self::parse(&table.to_string(), file, &environment)
