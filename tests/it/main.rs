@@ -3,6 +3,7 @@
 mod engine;
 mod runs;
 mod sandbox;
+mod shipped;
 mod simulator;
 mod store_contract;
 mod store_sqlite;
