@@ -11,4 +11,5 @@ pub mod iconik;
 pub mod ingress;
 pub mod model;
 pub mod operations;
+pub mod sandbox;
 pub mod store;
