@@ -1,3 +1,5 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
+mod architecture;
 mod engine;
+mod reference;
