@@ -4,6 +4,8 @@
 //! that want it, `runner` advances their runs in `sandbox` workers and performs the effects that `engine`
 //! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
 
+pub mod admin;
+pub mod authoring;
 pub mod clock;
 pub mod config;
 pub mod engine;
@@ -13,3 +15,4 @@ pub mod model;
 pub mod operations;
 pub mod sandbox;
 pub mod store;
+pub mod telemetry;

@@ -1,4 +1,26 @@
 //! What the operator decides: one TOML file, the environment, and nothing else.
+//!
+//! Everything is checked before anything starts, and everything that is wrong is said at once. A key that is
+//! unknown, or known and not carried out by this version, is an error: a setting that is silently ignored is
+//! worse than none. Paths other than those of `_file` keys are relative to the working directory.
+
+mod defaults;
+mod interpolate;
+mod load;
+mod overrides;
+mod reading;
+mod report;
+mod secrets;
+mod section;
+mod sections;
+mod show;
+mod size;
+mod sources;
+mod tree;
+mod vars;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,8 +29,14 @@ use std::time::Duration;
 
 use crate::model::Secret;
 
+pub use report::{ConfigError, Excerpt, Finding};
+pub use show::show;
+
+/// Every key with its meaning and its default, for people; all keys are commented out.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
 /// The whole configuration, checked, with every default filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Listeners and how they stop.
     pub server: Server,

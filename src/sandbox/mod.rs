@@ -134,6 +134,7 @@ impl Sandbox {
             &program.rule.0,
             &program.version.0,
             &program.main.path,
+            &program.site,
             &program.vars,
         ))
     }

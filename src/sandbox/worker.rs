@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -85,8 +86,8 @@ struct Desk {
 }
 
 struct Journal {
-    event: Event,
-    steps: Vec<Step>,
+    event: Arc<Event>,
+    steps: Arc<[Step]>,
 }
 
 impl Desk {
@@ -133,7 +134,7 @@ impl Desk {
                 forget,
             } => {
                 self.rules.retain(|key, _| !forget.contains(key));
-                match Rule::load(&program, &limits) {
+                match Rule::load(Arc::new(program.into_owned()), &limits) {
                     Ok(loaded) => {
                         self.rules.insert(rule, loaded);
                         Answer::Loaded
@@ -141,7 +142,9 @@ impl Desk {
                     Err(failure) => Answer::NotLoaded(failure),
                 }
             }
-            Request::When { rule, event } => Answer::When(self.rule(rule)?.when(&event)),
+            Request::When { rule, event } => {
+                Answer::When(self.rule(rule)?.when(&Arc::new(event.into_owned())))
+            }
             Request::Advance {
                 rule,
                 moment,
@@ -150,10 +153,11 @@ impl Desk {
             } => {
                 self.last = None;
                 let mut journal = self.open(base)?;
-                journal.steps.extend(steps.into_owned());
-                let advance = self
-                    .rule(rule)?
-                    .advance(moment, &journal.event, &journal.steps);
+                let known = journal.steps.iter().cloned();
+                journal.steps = known.chain(steps.into_owned()).collect();
+                let advance =
+                    self.rule(rule)?
+                        .advance(moment, &journal.event, Arc::clone(&journal.steps));
                 if let Outcome::Effect(_) = advance.outcome {
                     self.last = Some(journal);
                 }
@@ -179,8 +183,8 @@ impl Desk {
     fn open(&mut self, base: Base<'static>) -> io::Result<Journal> {
         match base {
             Base::Event(event) => Ok(Journal {
-                event: event.into_owned(),
-                steps: Vec::new(),
+                event: Arc::new(event.into_owned()),
+                steps: Arc::default(),
             }),
             Base::Kept(key) => self
                 .journals

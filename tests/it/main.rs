@@ -3,3 +3,6 @@
 mod architecture;
 mod engine;
 mod reference;
+mod sandbox;
+mod sources;
+mod tidy;

@@ -1,0 +1,47 @@
+//! The sandbox and the client as router and runner want them. Both know only what they need of each.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::engine::{Advance, Moment, When};
+use crate::iconik::{CallError, IconikClient, Reply};
+use crate::model::{Call, Event, Program, RunId, Step};
+use crate::sandbox::Sandbox;
+use crate::{router, runner};
+
+/// Rules are evaluated in worker processes.
+#[derive(Clone, Debug)]
+pub struct ScriptWorkers(pub Arc<Sandbox>);
+
+#[async_trait]
+impl router::Scripts for ScriptWorkers {
+    async fn when(&self, program: &Arc<Program>, events: &[Arc<Event>]) -> Result<Vec<When>, String> {
+        self.0.when(program, events).await.map_err(|e| e.to_string())
+    }
+}
+
+#[async_trait]
+impl runner::Scripts for ScriptWorkers {
+    async fn advance(
+        &self,
+        program: &Arc<Program>,
+        run: RunId,
+        moment: Moment,
+        event: &Event,
+        journal: &[Step],
+    ) -> Result<Advance, String> {
+        self.0.advance(program, run, moment, event, journal).await.map_err(|e| e.to_string())
+    }
+}
+
+/// Calls go to Iconik over HTTP.
+#[derive(Clone, Debug)]
+pub struct Wire(pub Arc<IconikClient>);
+
+#[async_trait]
+impl runner::Outside for Wire {
+    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+        self.0.send(call).await
+    }
+}

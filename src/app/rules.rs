@@ -1,0 +1,107 @@
+//! From files to the active rule set: all or nothing, and the last good set stays until a better one is there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::authoring::{self, DirectoryError};
+use crate::model::{Diagnostic, RuleFile, RuleSet};
+use crate::sandbox::{Sandbox, SandboxError};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{Part, Readiness};
+
+/// Where rules come from.
+#[derive(Clone, Debug)]
+pub enum RulesAt {
+    /// A directory, read anew at every load.
+    Directory(PathBuf),
+    /// Files that are at hand.
+    Files(Vec<RuleFile>),
+}
+
+/// Why a set of rules was not taken. The set that was active before still is.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// The files cannot be read.
+    #[error("{0}")]
+    Directory(#[from] DirectoryError),
+    /// They do not compile.
+    #[error("{}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
+    Findings {
+        /// Everything that is wrong.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The sandbox cannot compile at the moment.
+    #[error("{0}")]
+    Sandbox(#[from] SandboxError),
+    /// The store cannot keep them.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// How the first load went.
+#[derive(Debug)]
+pub enum RulesLoaded {
+    /// The files compile and are active.
+    Active,
+    /// They do not; the last good set of an earlier start is active.
+    LastGood(RulesError),
+    /// They do not, and there is no earlier set: nothing is routed until they are mended.
+    None(RulesError),
+}
+
+/// Loads rule sets and hands the active one to the router.
+#[derive(Debug)]
+pub(super) struct RuleLoader {
+    pub(super) at: RulesAt,
+    pub(super) vars: Value,
+    pub(super) site: String,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) readiness: Readiness,
+    pub(super) active: watch::Sender<Option<Arc<RuleSet>>>,
+}
+
+impl RuleLoader {
+    /// The first load: when the files are bad, the last good set comes from the store.
+    pub(super) async fn start(&self) -> Result<RulesLoaded, StoreError> {
+        let error = match self.load().await {
+            Ok(_) => return Ok(RulesLoaded::Active),
+            Err(error) => error,
+        };
+        let Some(last) = self.store.active_rule_set().await? else {
+            self.readiness.not_ready(Part::RuleSet, "no rule set that compiles has been loaded");
+            tracing::error!(%error, "the rules do not load and there is no earlier set: events are kept and not routed");
+            return Ok(RulesLoaded::None(error));
+        };
+        tracing::error!(%error, rule_set = %last.id, "the rules do not load: the last good set stays active");
+        metrics::counter!("cuegate_rule_loads_failed_total").increment(1);
+        self.publish(last);
+        Ok(RulesLoaded::LastGood(error))
+    }
+
+    /// Reads, compiles and activates; on any error the active set stays as it is.
+    pub(super) async fn load(&self) -> Result<Arc<RuleSet>, RulesError> {
+        let files = match &self.at {
+            RulesAt::Directory(directory) => authoring::load(directory)?,
+            RulesAt::Files(files) => files.clone(),
+        };
+        let compiled = self.sandbox.compile(files.clone(), self.vars.clone()).await?;
+        if !compiled.diagnostics.is_empty() {
+            return Err(RulesError::Findings { diagnostics: compiled.diagnostics });
+        }
+        let set = authoring::rule_set(files, compiled.rules, self.vars.clone(), self.site.clone());
+        self.store.activate_rule_set(set.clone()).await?;
+        tracing::info!(rule_set = %set.id, rules = set.rules.len(), "rules are active");
+        Ok(self.publish(set))
+    }
+
+    fn publish(&self, set: RuleSet) -> Arc<RuleSet> {
+        let set = Arc::new(set);
+        self.active.send_replace(Some(Arc::clone(&set)));
+        self.readiness.ready(Part::RuleSet);
+        set
+    }
+}

@@ -1,0 +1,132 @@
+//! A gateway with its two listeners.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::gateway::{Gateway, stopped};
+use super::{Parts, StartError};
+use crate::admin::{self, Admin};
+use crate::config::Config;
+use crate::ingress::{self, Ingress};
+use crate::telemetry::{health_routes, install_metrics};
+
+/// How often counted values are folded, so that they do not pile up between two scrapes.
+const FOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// The whole product: built first, then run until stopped.
+#[derive(Debug)]
+pub struct App {
+    gateway: Gateway,
+    config: Config,
+    ingress: Arc<Ingress>,
+    draining: Arc<AtomicBool>,
+    hooks: TcpListener,
+    admin: TcpListener,
+    hooks_addr: SocketAddr,
+    admin_addr: SocketAddr,
+}
+
+impl App {
+    /// Binds the listeners, then starts everything behind them.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or taken, with the key to change.
+    pub async fn build(config: Config, parts: &Parts) -> Result<Self, StartError> {
+        // Before anything is counted.
+        install_metrics();
+        let (hooks, hooks_addr) = listen("server.listen", config.server.listen).await?;
+        let (admin, admin_addr) = listen("server.admin_listen", config.server.admin_listen).await?;
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let gateway = Gateway::start(&config, parts).await?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let ingress = Ingress::new(
+            &config.sources,
+            gateway.store(),
+            Arc::clone(&parts.clock),
+            config.limits.clone(),
+            Arc::clone(&draining),
+        )?;
+        Ok(Self {
+            gateway,
+            config,
+            ingress: Arc::new(ingress),
+            draining,
+            hooks,
+            admin,
+            hooks_addr,
+            admin_addr,
+        })
+    }
+
+    /// Where hooks are received.
+    pub fn hooks_addr(&self) -> SocketAddr {
+        self.hooks_addr
+    }
+
+    /// Where operators look.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// What works behind the listeners.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Serves until `shutdown`; a message on `reload` loads the rules again. Then stops in order: refuse what
+    /// is new, let open requests and runs come to a point, write everything out.
+    pub async fn run(self, mut reload: tokio::sync::mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) {
+        let metrics = install_metrics();
+        let stopping = watch::Sender::new(false);
+        let readiness = self.gateway.readiness();
+        let admin = Admin { readiness: readiness.clone(), metrics: metrics.clone(), store: self.gateway.store() };
+        let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopping)));
+        let router = self.ingress.router(health_routes(readiness.clone()));
+        let limits = self.config.limits.clone();
+        let (drain, until) = (self.config.server.drain, stopped(&stopping));
+        let hooks = tokio::spawn(async move { ingress::serve(self.hooks, router, &limits, drain, until).await });
+        tracing::info!(hooks = %self.hooks_addr, admin = %self.admin_addr, "ready to receive");
+        tokio::pin!(shutdown);
+        let mut fold = tokio::time::interval(FOLD_EVERY);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = fold.tick() => metrics.fold(),
+                Some(()) = reload.recv() => {
+                    if let Err(error) = self.gateway.reload_rules().await {
+                        tracing::error!(%error, "the rules were not reloaded: the active set stays");
+                    }
+                }
+            }
+        }
+        tracing::info!("stopping: new events are refused, runs go on to their next step");
+        readiness.drain();
+        self.draining.store(true, Ordering::Release);
+        stopping.send_replace(true);
+        match hooks.await {
+            Ok(0) => {}
+            Ok(cut) => tracing::warn!(connections = cut, "connections were cut at the end of the drain"),
+            Err(error) => tracing::error!(%error, "the public listener did not stop by itself"),
+        }
+        self.gateway.stop().await;
+        if let Ok(Err(error)) = admin.await {
+            tracing::error!(%error, "the admin listener failed");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |e: std::io::Error| StartError::Listen { key, address, reason: e.to_string() };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,5 @@
+//! What an author does with rules before the gateway runs them: load a directory, check it.
+
+mod directory;
+
+pub use directory::{DirectoryError, load, rule_set};

@@ -1,0 +1,207 @@
+//! From a file and an environment to a [`Config`], or to everything that is wrong with them.
+//!
+//! The order is: text, tree, environment over the tree, types. Only a text that is no TOML ends early, because
+//! findings about a half-read file mislead.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::reading::Reading;
+use super::report::{ConfigError, Page, Problem};
+use super::section::Section;
+use super::tree::{Growing, Place, Table};
+use super::{Config, Verify, overrides, sections};
+
+/// The file that is read when none is named.
+const FILE: &str = "cuegate.toml";
+
+/// Largest configuration file; a larger one is surely the wrong file.
+const FILE_BYTES: u64 = 1 << 20;
+
+impl Config {
+    /// Reads the file at `path`; without a path `cuegate.toml` of the current directory, if it is there.
+    ///
+    /// `environment` fills `${NAME}` in, and its variables `CUEGATE__SECTION__KEY` override keys of the file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, each with its place.
+    pub fn load(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let file = path.unwrap_or(Path::new(FILE));
+        match read_text(file) {
+            Ok(text) => Self::parse(&text, file, environment),
+            Err(Unread::Missing(_)) if path.is_none() => {
+                build(None, "", DeTable::new(), environment)
+            }
+            Err(Unread::Missing(reason) | Unread::Unreadable(reason)) => {
+                let message = format!(
+                    "cannot read the configuration `{}`: {reason}",
+                    file.display()
+                );
+                let problem = Problem::new("", Place::Nowhere, message)
+                    .hint("name another file with --config, or leave it out to use the defaults");
+                Err(page(Some(file), "").report(vec![problem]))
+            }
+        }
+    }
+
+    /// Reads a text as if it were the file `file`, which is what errors name and where `_file` paths begin.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, each with its place.
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let table = table.into_inner();
+        // One mistake makes the parser stumble many times; the first time says it all.
+        let Some(first) = errors.first() else {
+            return build(Some(file), text, table, environment);
+        };
+        // What could be read is read all the same, only to know what an excerpt may show: nothing that begins
+        // behind the mistake, where a secret may be taken for a key, and no string that may never have ended.
+        let mut page = page(Some(file), text);
+        let (_, reading) = read(table, directory(Some(file)), environment);
+        page.visible = reading.visible;
+        let at = first.span().map_or(0, |span| span.start);
+        page.visible.retain(|span| {
+            span.start <= at
+                && text
+                    .get(span.clone())
+                    .is_some_and(|shown| !shown.contains('\n'))
+        });
+        let place = first.span().map_or(Place::Nowhere, Place::File);
+        let message = format!("this is no TOML: {}", first.message());
+        Err(page.report(vec![Problem::new("", place, message)]))
+    }
+
+    /// Whether the credentials for Iconik are there, without which only the simulator can be spoken to.
+    ///
+    /// # Errors
+    ///
+    /// Names each key that is missing.
+    pub fn require_credentials(&self) -> Result<(), ConfigError> {
+        let missing = [
+            ("app_id", "ICONIK_APP_ID", self.iconik.app_id.is_empty()),
+            (
+                "auth_token",
+                "ICONIK_AUTH_TOKEN",
+                self.iconik.auth_token.expose().is_empty(),
+            ),
+        ];
+        let problems: Vec<Problem> = missing
+            .into_iter()
+            .filter(|(.., missing)| *missing)
+            .map(|(key, variable, _)| {
+                let path = format!("iconik.{key}");
+                let message = format!("`{path}` is missing: Iconik answers nobody without it");
+                Problem::new(&path, Place::Nowhere, message).hint(format!(
+                    "add `{key} = \"${{{variable}}}\"` or `{key}_file = \"path\"` to [iconik], or set \
+                     CUEGATE__ICONIK__{}",
+                    key.to_uppercase()
+                ))
+            })
+            .collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(page(None, "").report(problems))
+    }
+
+    /// What is allowed and still deserves a look at every start, in sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        self.sources
+            .iter()
+            .filter(|(_, source)| matches!(source.verify, Verify::None))
+            .map(|(name, _)| {
+                format!("anybody who reaches /hooks/{name} can send events: sources.{name}.verify is \"none\"")
+            })
+            .collect()
+    }
+}
+
+fn build(
+    file: Option<&Path>,
+    text: &str,
+    table: DeTable<'_>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Config, ConfigError> {
+    let (config, reading) = read(table, directory(file), environment);
+    if reading.problems.is_empty() {
+        return Ok(config);
+    }
+    let mut page = page(file, text);
+    page.visible = reading.visible;
+    Err(page.report(reading.problems))
+}
+
+fn read<'a>(
+    table: DeTable<'_>,
+    directory: &'a Path,
+    environment: &BTreeMap<String, String>,
+) -> (Config, Reading<'a>) {
+    let mut growing = Growing {
+        environment,
+        problems: Vec::new(),
+    };
+    let mut tree: Table = growing.table("", table);
+    let mut problems = growing.problems;
+    overrides::apply(&mut tree, environment, &mut problems);
+    let mut reading = Reading {
+        directory,
+        problems,
+        visible: Vec::new(),
+    };
+    let config = Section::read(
+        String::new(),
+        Place::Nowhere,
+        tree,
+        &mut reading,
+        sections::read,
+    );
+    (config, reading)
+}
+
+fn page<'a>(file: Option<&'a Path>, text: &'a str) -> Page<'a> {
+    Page {
+        file,
+        text,
+        visible: Vec::new(),
+    }
+}
+
+fn directory(file: Option<&Path>) -> &Path {
+    file.and_then(Path::parent).unwrap_or(Path::new(""))
+}
+
+enum Unread {
+    Missing(String),
+    Unreadable(String),
+}
+
+fn read_text(path: &Path) -> Result<String, Unread> {
+    let unreadable = |error: std::io::Error| Unread::Unreadable(error.to_string());
+    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Unread::Missing(error.to_string()),
+        _ => unreadable(error),
+    })?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(Unread::Unreadable(format!(
+            "it is larger than {FILE_BYTES} bytes"
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| Unread::Unreadable("it is no UTF-8 text".to_owned()))
+}

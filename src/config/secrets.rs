@@ -1,0 +1,204 @@
+//! How a secret gets in: in the text, from the environment, or from the file that `KEY_file` names.
+//!
+//! The value goes from the tree straight into [`Secret`]; no message here may hold any part of it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::section::Section;
+use super::tree::Node;
+use crate::model::Secret;
+
+/// Largest file of secrets; a larger one is surely the wrong file.
+const FILE_BYTES: u64 = 64 << 10;
+
+/// Checks a secret; the answer says what is wrong with it without showing it.
+pub(super) type Check = fn(&str) -> Result<(), &'static str>;
+
+impl Section<'_, '_> {
+    /// One secret: `key`, or `file_key` with the path of a file that holds it; one line end at its end is left
+    /// out.
+    pub(super) fn secret(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        check: Check,
+    ) -> Option<Secret> {
+        let path = self.path_of(key);
+        let (text, key) = match self.one_of(key, file_key)? {
+            Written::Here(node) => (self.reading.string(&path, node, "a string")?, key),
+            Written::InFile(text) => (text, file_key),
+        };
+        self.checked(key, &path, text, check)
+    }
+
+    /// Several secrets, newest first: the list `key`, or `file_key` with the path of a file that holds one a
+    /// line. Reports a missing or empty list.
+    pub(super) fn secrets(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        check: Check,
+    ) -> Vec<Secret> {
+        let path = self.path_of(key);
+        if !self.has(key) && !self.has(file_key) {
+            self.take(key);
+            self.take(file_key);
+            self.fail(
+                key,
+                format!("`{path}` is missing"),
+                format!("add `{key} = [\"${{NAME}}\"]`, newest first, or `{file_key} = \"path\"`"),
+            );
+            return Vec::new();
+        }
+        let (texts, key) = match self.one_of(key, file_key) {
+            None => return Vec::new(),
+            Some(Written::Here(node)) => (self.reading.strings(&path, node), key),
+            Some(Written::InFile(text)) => {
+                let lines = text.lines().filter(|line| !line.is_empty());
+                (Some(lines.map(str::to_owned).collect()), file_key)
+            }
+        };
+        let Some(texts) = texts else {
+            return Vec::new();
+        };
+        if texts.is_empty() {
+            let hint = "without a secret nobody could send; give at least one, newest first";
+            self.fail(key, format!("`{path}` is empty"), hint);
+        }
+        texts
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, text)| self.checked(key, &format!("{path}[{index}]"), text, check))
+            .collect()
+    }
+
+    /// Reports secrets where none belong.
+    pub(super) fn expect_none(&mut self, key: &'static str, file_key: &'static str, hint: &str) {
+        for key in [key, file_key] {
+            if self.take(key).is_some() {
+                let path = self.path_of(key);
+                self.fail(key, format!("`{path}` has no place here"), hint);
+            }
+        }
+    }
+
+    fn checked(
+        &mut self,
+        key: &'static str,
+        path: &str,
+        text: String,
+        check: Check,
+    ) -> Option<Secret> {
+        if text.is_empty() {
+            self.fail(
+                key,
+                format!("`{path}` is empty"),
+                "set it, or remove the key",
+            );
+            return None;
+        }
+        if let Err(wrong) = check(&text) {
+            self.fail(
+                key,
+                format!("`{path}` {wrong}"),
+                "its value is not shown here on purpose",
+            );
+            return None;
+        }
+        Some(Secret::new(text))
+    }
+
+    fn one_of(&mut self, key: &'static str, file_key: &'static str) -> Option<Written> {
+        let path = self.path_of(key);
+        match (self.take(key), self.take(file_key)) {
+            (None, None) => None,
+            (Some(node), None) => Some(Written::Here(node)),
+            (None, Some(node)) => self.in_file(file_key, node).map(Written::InFile),
+            (Some(_), Some(_)) => {
+                self.fail(
+                    file_key,
+                    format!("`{path}` is given twice, as `{key}` and as `{file_key}`"),
+                    "keep one of them",
+                );
+                None
+            }
+        }
+    }
+
+    fn in_file(&mut self, file_key: &'static str, node: Node) -> Option<String> {
+        let path = self.path_of(file_key);
+        self.reading.show_value(&node);
+        let name = self.reading.string(&path, node, "the path of a file")?;
+        let file = self.reading.directory.join(&name);
+        match read_file(&file) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.fail(
+                    file_key,
+                    format!("`{path}`: cannot read `{}`: {error}", file.display()),
+                    "paths begin at the directory of the configuration file",
+                );
+                None
+            }
+        }
+    }
+}
+
+enum Written {
+    Here(Node),
+    InFile(String),
+}
+
+/// The text of a file without the line end at its end. The error never quotes the content.
+fn read_file(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(format!("it is larger than {FILE_BYTES} bytes"));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+/// A secret that travels in an HTTP header: what cannot be sent can never match.
+pub(super) fn header_value(text: &str) -> Result<(), &'static str> {
+    if text.trim() != text {
+        return Err("begins or ends with white space, which a header cannot carry");
+    }
+    if !text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        return Err("has characters that a header cannot carry: it may be printable ASCII only");
+    }
+    Ok(())
+}
+
+/// Any text is a key.
+pub(super) fn any_key(_: &str) -> Result<(), &'static str> {
+    Ok(())
+}
+
+/// A Standard Webhooks key: base64, with or without `whsec_` before it.
+pub(super) fn standard_webhooks_key(text: &str) -> Result<(), &'static str> {
+    use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+    use base64::{Engine, alphabet, engine::DecodePaddingMode};
+
+    let lenient = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let key = text.strip_prefix("whsec_").unwrap_or(text);
+    match lenient.decode(key) {
+        Ok(bytes) if !bytes.is_empty() => Ok(()),
+        _ => Err("is no Standard Webhooks key: `whsec_` and base64"),
+    }
+}

@@ -1,0 +1,252 @@
+//! From tables to types: one function for each `[section]`, in the order of the file.
+//!
+//! Each starts from the defaults, so that a key that is absent and a key that is wrong both leave something
+//! sensible behind and the reading goes on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::secrets::header_value;
+use super::section::{Section, Wrong};
+use super::{Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, sources, vars};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+const KIB: u64 = 1 << 10;
+const GIB: u64 = 1 << 30;
+
+/// The whole file.
+pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
+    root.later(&[
+        "egress",
+        "alerts",
+        "http",
+        "admin_tokens_file",
+        "seal_key_file",
+    ]);
+    Config {
+        server: root.table("server", read_server).unwrap_or_default(),
+        store: root.table("store", read_store).unwrap_or_default(),
+        iconik: root.table("iconik", read_iconik).unwrap_or_default(),
+        rules: root.table("rules", read_rules).unwrap_or_default(),
+        sandbox: root.table("sandbox", read_sandbox).unwrap_or_default(),
+        sources: root.table("sources", sources::read).unwrap_or_default(),
+        vars: root.table("vars", vars::read).unwrap_or_default(),
+        limits: root.table("limits", read_limits).unwrap_or_default(),
+    }
+}
+
+fn read_server(section: &mut Section<'_, '_>) -> Server {
+    let default = Server::default();
+    section.later(&[
+        "trusted_proxies",
+        "admin_token",
+        "admin_token_file",
+        "admin_tokens",
+        "admin_tokens_file",
+        "seal_key_file",
+    ]);
+    let server = Server {
+        listen: section.parsed("listen", address).unwrap_or(default.listen),
+        admin_listen: section
+            .parsed("admin_listen", address)
+            .unwrap_or(default.admin_listen),
+        public_url: section.guarded("public_url", web_address),
+        drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
+    };
+    if !server.admin_listen.ip().is_loopback() {
+        section.fail(
+            "admin_listen",
+            format!("`server.admin_listen`: {} can be reached from other machines", server.admin_listen),
+            "keep it on loopback, such as \"127.0.0.1:8081\": the token that a public admin listener needs is \
+             not supported yet",
+        );
+    }
+    if clash(server.listen, server.admin_listen) {
+        // The one that was written is at fault, if only one was.
+        let key = if section.has("admin_listen") {
+            "admin_listen"
+        } else {
+            "listen"
+        };
+        section.fail(
+            key,
+            format!(
+                "`server.listen` ({}) and `server.admin_listen` ({}) are the same port",
+                server.listen, server.admin_listen
+            ),
+            "give them different ports",
+        );
+    }
+    server
+}
+
+fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
+    listen.port() != 0
+        && listen.port() == admin.port()
+        && (listen.ip() == admin.ip()
+            || listen.ip().is_unspecified()
+            || admin.ip().is_unspecified())
+}
+
+fn read_store(section: &mut Section<'_, '_>) -> Store {
+    section.later(&["retention"]);
+    Store {
+        path: section
+            .guarded("url", sqlite_path)
+            .unwrap_or(Store::default().path),
+    }
+}
+
+fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
+    let default = Iconik::default();
+    section.later(&["index_lag"]);
+    Iconik {
+        base_url: section
+            .guarded("base_url", web_address)
+            .unwrap_or(default.base_url),
+        domain: section.text("domain").filter(|domain| !domain.is_empty()),
+        app_id: section
+            .secret("app_id", "app_id_file", header_value)
+            .map_or(default.app_id, |id| id.expose().to_owned()),
+        auth_token: section
+            .secret("auth_token", "auth_token_file", header_value)
+            .unwrap_or(default.auth_token),
+        rate: section.table("rate", read_rate).unwrap_or(default.rate),
+        timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
+    }
+}
+
+fn read_rate(section: &mut Section<'_, '_>) -> Rate {
+    let default = Rate::default();
+    Rate {
+        per_second: section.integer("per_second", default.per_second, 1..=10_000),
+        per_20s: section.integer("per_20s", default.per_20s, 1..=200_000),
+    }
+}
+
+fn read_rules(section: &mut Section<'_, '_>) -> Rules {
+    section.later(&["new_destructive"]);
+    Rules {
+        dir: section
+            .parsed("dir", directory)
+            .unwrap_or(Rules::default().dir),
+    }
+}
+
+fn read_sandbox(section: &mut Section<'_, '_>) -> Sandbox {
+    let default = Sandbox::default();
+    section.later(&["require", "limits"]);
+    Sandbox {
+        workers: section.integer("workers", default.workers, 1..=256),
+        memory_bytes: section.size("memory", default.memory_bytes, 16 << 20..=64 << 30),
+        cpu: section.duration("cpu", default.cpu, 10 * MILLISECOND..=MINUTE),
+        wall: section.duration("wall", default.wall, 10 * MILLISECOND..=10 * MINUTE),
+        operations: section.integer("operations", default.operations, 1_000..=1_000_000_000),
+        string_bytes: bytes(section, "string", default.string_bytes, KIB),
+        elements: section.integer("elements", default.elements, 16..=10_000_000),
+        source_bytes: bytes(section, "source", default.source_bytes, KIB),
+        compile: section.duration("compile", default.compile, 10 * MILLISECOND..=MINUTE),
+        log_bytes: bytes(section, "log", default.log_bytes, KIB),
+    }
+}
+
+fn read_limits(section: &mut Section<'_, '_>) -> Limits {
+    let default = Limits::default();
+    Limits {
+        body_bytes: bytes(section, "body", default.body_bytes, KIB),
+        // The HTTP library reads into a buffer that it does not let be smaller.
+        header_bytes: bytes(section, "headers", default.header_bytes, 8 * KIB),
+        connections: section.integer("connections", default.connections, 1..=1_000_000),
+        request: section.duration("request", default.request, 100 * MILLISECOND..=10 * MINUTE),
+    }
+}
+
+/// A size that fits the memory of any machine that this runs on.
+fn bytes(section: &mut Section<'_, '_>, key: &'static str, default: usize, least: u64) -> usize {
+    let default = u64::try_from(default).expect("a usize fits a u64");
+    usize::try_from(section.size(key, default, least..=GIB)).expect("a gibibyte fits a usize")
+}
+
+fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("`{text}` is no address"),
+            "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8081\"",
+        )
+    })
+}
+
+/// An address on the web, without the slash at its end. The error never quotes it: it may hold a password.
+fn web_address(text: &str) -> Result<String, Wrong> {
+    let hint = "write something like \"https://hooks.example.com\"";
+    let url =
+        Url::parse(text).map_err(|error| Wrong::new(format!("this is no URL: {error}"), hint))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Wrong::new(
+            "the URL must begin with https:// or http://",
+            hint,
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new(
+            "the URL holds a user name or a password",
+            "credentials have keys of their own",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(
+            "the URL has a `?` or a `#`",
+            "end it before them: paths are added to it",
+        ));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn sqlite_path(text: &str) -> Result<PathBuf, Wrong> {
+    let hint = "write \"sqlite:data/cuegate.db\"";
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Err(Wrong::new("PostgreSQL is not supported yet", hint));
+    }
+    let Some(path) = text.strip_prefix("sqlite:") else {
+        return Err(Wrong::new("this is no URL of a store", hint));
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path == ":memory:" {
+        return Err(Wrong::new(
+            "a store in memory would lose accepted events",
+            hint,
+        ));
+    }
+    if path.contains(['?', '\0']) {
+        return Err(Wrong::new(
+            "the URL has options, which are not supported",
+            hint,
+        ));
+    }
+    let path = PathBuf::from(path);
+    match path.file_name() {
+        None => Err(Wrong::new("the URL names no file", hint)),
+        Some(name) if name == "inbox.db" => Err(Wrong::new(
+            "`inbox.db` is the name of the inbox, which lies beside this file",
+            hint,
+        )),
+        Some(_) => Ok(path),
+    }
+}
+
+fn directory(text: &str) -> Result<PathBuf, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new(
+            "it is empty",
+            "name a directory, such as \"rules\"",
+        ));
+    }
+    Ok(PathBuf::from(text))
+}

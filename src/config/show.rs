@@ -1,0 +1,216 @@
+//! The configuration as it is in effect, for a person and for a bug report: secrets are stars.
+//!
+//! It is written as the file that would lead to it, so that it can be compared, and so that a test can read it
+//! back.
+
+use std::fmt::Write as _;
+
+use toml::Value;
+
+use super::interpolate::escape;
+use super::report::MASK;
+use super::size::format_size;
+use super::{Config, Hmac, HmacAlgorithm, HmacEncoding, SignedPart, Source, Verify};
+use crate::model::{Secret, format_duration};
+
+/// The effective configuration as TOML, every default filled in, every secret as `***`.
+pub fn show(config: &Config) -> String {
+    let mut out = String::new();
+    let server = &config.server;
+    let mut lines = vec![
+        ("listen", text(server.listen)),
+        ("admin_listen", text(server.admin_listen)),
+    ];
+    lines.extend(
+        server
+            .public_url
+            .as_ref()
+            .map(|url| ("public_url", text(url))),
+    );
+    lines.push(("drain", text(format_duration(server.drain))));
+    section(&mut out, "server", lines);
+    let path = config.store.path.display();
+    section(
+        &mut out,
+        "store",
+        vec![("url", text(format!("sqlite:{path}")))],
+    );
+    section(&mut out, "iconik", iconik(config));
+    section(
+        &mut out,
+        "rules",
+        vec![("dir", text(config.rules.dir.display()))],
+    );
+    section(&mut out, "sandbox", sandbox(config));
+    section(&mut out, "limits", limits(config));
+    for (name, source) in &config.sources {
+        section(&mut out, &format!("sources.{name}"), source_lines(source));
+    }
+    if !config.vars.is_empty() {
+        out.push_str("[vars]\n");
+        for (name, value) in &config.vars {
+            let _ = writeln!(out, "{name} = {}", json(value));
+        }
+    }
+    out.trim_end().to_owned() + "\n"
+}
+
+type Lines = Vec<(&'static str, Value)>;
+
+fn section(out: &mut String, name: &str, lines: Lines) {
+    let _ = writeln!(out, "[{name}]");
+    for (key, value) in lines {
+        let _ = writeln!(out, "{key} = {value}");
+    }
+    out.push('\n');
+}
+
+fn iconik(config: &Config) -> Lines {
+    let iconik = &config.iconik;
+    let mut lines = vec![
+        ("base_url", text(&iconik.base_url)),
+        ("domain", text(iconik.domain.as_deref().unwrap_or_default())),
+    ];
+    if !iconik.app_id.is_empty() {
+        lines.push(("app_id", text(&iconik.app_id)));
+    }
+    if !iconik.auth_token.expose().is_empty() {
+        lines.push(("auth_token", text(MASK)));
+    }
+    lines.push((
+        "rate",
+        table([
+            ("per_second", Value::Integer(iconik.rate.per_second.into())),
+            ("per_20s", Value::Integer(iconik.rate.per_20s.into())),
+        ]),
+    ));
+    lines.push(("timeout", text(format_duration(iconik.timeout))));
+    lines
+}
+
+fn sandbox(config: &Config) -> Lines {
+    let sandbox = &config.sandbox;
+    vec![
+        ("workers", count(sandbox.workers)),
+        ("memory", text(format_size(sandbox.memory_bytes))),
+        ("cpu", text(format_duration(sandbox.cpu))),
+        ("wall", text(format_duration(sandbox.wall))),
+        (
+            "operations",
+            Value::Integer(i64::try_from(sandbox.operations).unwrap_or(i64::MAX)),
+        ),
+        ("string", size(sandbox.string_bytes)),
+        ("elements", count(sandbox.elements)),
+        ("source", size(sandbox.source_bytes)),
+        ("compile", text(format_duration(sandbox.compile))),
+        ("log", size(sandbox.log_bytes)),
+    ]
+}
+
+fn limits(config: &Config) -> Lines {
+    let limits = &config.limits;
+    vec![
+        ("body", size(limits.body_bytes)),
+        ("headers", size(limits.header_bytes)),
+        ("connections", count(limits.connections)),
+        ("request", text(format_duration(limits.request))),
+    ]
+}
+
+fn source_lines(source: &Source) -> Lines {
+    let verify = match &source.verify {
+        Verify::None => text("none"),
+        Verify::Header { header, secrets } => {
+            table([("header", text(header)), ("secrets", masked(secrets))])
+        }
+        Verify::Hmac(hmac) => table([("hmac", hmac_table(hmac))]),
+        Verify::StandardWebhooks { secrets, tolerance } => table([(
+            "standard_webhooks",
+            table([
+                ("tolerance", text(format_duration(*tolerance))),
+                ("secrets", masked(secrets)),
+            ]),
+        )]),
+    };
+    vec![
+        ("verify", verify),
+        ("dedup_window", text(format_duration(source.dedup_window))),
+    ]
+}
+
+fn hmac_table(hmac: &Hmac) -> Value {
+    let algorithm = match hmac.algorithm {
+        HmacAlgorithm::Sha256 => "sha256",
+        HmacAlgorithm::Sha512 => "sha512",
+    };
+    let encoding = match hmac.encoding {
+        HmacEncoding::Hex => "hex",
+        HmacEncoding::Base64 => "base64",
+    };
+    let signed = hmac.signed.iter().map(|part| match part {
+        SignedPart::Body => text("body"),
+        SignedPart::Timestamp => text("timestamp"),
+        SignedPart::Literal(literal) => text(literal),
+    });
+    let mut entries = vec![
+        ("header", text(&hmac.header)),
+        ("algorithm", text(algorithm)),
+        ("encoding", text(encoding)),
+        ("prefix", text(&hmac.prefix)),
+        ("signed", Value::Array(signed.collect())),
+        ("separator", text(&hmac.separator)),
+        ("tolerance", text(format_duration(hmac.tolerance))),
+        ("secrets", masked(&hmac.secrets)),
+    ];
+    entries.extend(
+        hmac.timestamp_header
+            .as_ref()
+            .map(|header| ("timestamp_header", text(header))),
+    );
+    table(entries)
+}
+
+fn json(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::String(value) => text(value),
+        serde_json::Value::Bool(truth) => Value::Boolean(*truth),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Integer(number),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::Array(values) => Value::Array(values.iter().map(json).collect()),
+        serde_json::Value::Object(entries) => Value::Table(
+            entries
+                .iter()
+                .map(|(key, value)| (key.clone(), json(value)))
+                .collect(),
+        ),
+        // Neither TOML nor the types can make one.
+        serde_json::Value::Null => text(""),
+    }
+}
+
+fn text(value: impl std::fmt::Display) -> Value {
+    Value::String(escape(&value.to_string()))
+}
+
+fn size(bytes: usize) -> Value {
+    text(format_size(u64::try_from(bytes).unwrap_or(u64::MAX)))
+}
+
+fn count(number: usize) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn masked(secrets: &[Secret]) -> Value {
+    Value::Array(secrets.iter().map(|_| text(MASK)).collect())
+}
+
+fn table(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Table(
+        entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
+}

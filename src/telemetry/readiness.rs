@@ -1,0 +1,157 @@
+//! Whether the gateway can do its work, as the parts of it say.
+//!
+//! Everything begins not ready: a part that is forgotten keeps the gateway out of the load balancer instead of
+//! in it. Draining is apart from the parts, because a gateway that stops is healthy and wants no traffic.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::gauge;
+use serde_json::{Value, json};
+
+/// What has to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The store takes events.
+    Store,
+    /// There is a rule set to decide by.
+    RuleSet,
+    /// Worker processes answer.
+    Sandbox,
+}
+
+/// The names of the parts in reports, and what they are before they say anything; in the order of [`Part`].
+const PARTS: [(&str, &str); 3] = [
+    ("store", "the store has not been opened yet"),
+    ("rule_set", "no rule set that compiles has been loaded"),
+    ("sandbox", "no worker process has started yet"),
+];
+
+/// Shared by everything that has a part in it; clones see the same state.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// Why each of `PARTS` is not ready; `None` if it is.
+    trouble: [Option<String>; PARTS.len()],
+    draining: bool,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Readiness {
+    /// Nothing is ready.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            trouble: PARTS.map(|(_, begin)| Some(begin.to_owned())),
+            draining: false,
+        })))
+    }
+
+    /// The part works.
+    pub fn ready(&self, part: Part) {
+        self.set(part, None);
+    }
+
+    /// The part does not work; `reason` is for a person.
+    pub fn not_ready(&self, part: Part, reason: impl Into<String>) {
+        self.set(part, Some(reason.into()));
+    }
+
+    /// The gateway stops: no more traffic, for good.
+    pub fn drain(&self) {
+        let mut state = self.state();
+        state.draining = true;
+        state.publish();
+    }
+
+    /// Whether it is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.state().draining
+    }
+
+    /// Whether every part works and it is not stopping.
+    pub fn is_ready(&self) -> bool {
+        self.state().is_ready()
+    }
+
+    /// `{"ready": …, "parts": {"store": "ready", …}, "draining": …}`; a part that is not ready gives its reason.
+    pub fn report(&self) -> Value {
+        let state = self.state();
+        let parts: serde_json::Map<String, Value> = PARTS
+            .iter()
+            .zip(&state.trouble)
+            .map(|((name, _), trouble)| {
+                let text = trouble.as_deref().unwrap_or("ready");
+                ((*name).to_owned(), text.into())
+            })
+            .collect();
+        json!({ "ready": state.is_ready(), "parts": parts, "draining": state.draining })
+    }
+
+    fn set(&self, part: Part, trouble: Option<String>) {
+        let mut state = self.state();
+        state.trouble[part as usize] = trouble;
+        state.publish();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one assignment, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_ready(&self) -> bool {
+        !self.draining && self.trouble.iter().all(Option::is_none)
+    }
+
+    fn publish(&self) {
+        gauge!("cuegate_ready").set(if self.is_ready() { 1.0 } else { 0.0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_when_every_part_is_and_no_longer_when_one_fails() {
+        let readiness = Readiness::new();
+        let elsewhere = readiness.clone();
+        for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+            assert!(!readiness.is_ready());
+            elsewhere.ready(part);
+        }
+        assert!(readiness.is_ready());
+        elsewhere.not_ready(Part::Sandbox, "workers die at once");
+        assert!(!readiness.is_ready());
+        assert_eq!(
+            readiness.report()["parts"]["sandbox"],
+            "workers die at once"
+        );
+        assert_eq!(readiness.report()["parts"]["store"], "ready");
+    }
+
+    #[test]
+    fn a_gateway_that_stops_is_not_ready_whatever_its_parts_say() {
+        let readiness = Readiness::new();
+        for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+            readiness.ready(part);
+        }
+        readiness.drain();
+        assert!(!readiness.is_ready());
+        assert_eq!(
+            readiness.report(),
+            json!({
+                "ready": false,
+                "parts": { "store": "ready", "rule_set": "ready", "sandbox": "ready" },
+                "draining": true,
+            })
+        );
+    }
+}
