@@ -9,10 +9,10 @@ mod tokens;
 
 use std::collections::BTreeSet;
 
-use crate::sources::shipped_sources;
+use crate::sources::{files_below, read};
 
-use imports::{asks_for_test, imports, opens_test_module};
-use tokens::{matches, mentions, tokens};
+use imports::{asks_whether_it_is_tested, imports, test_modules};
+use tokens::{mentions, tokens};
 
 /// Lowest layer first. Modules of one row do not know each other.
 const LAYERS: &[&[&str]] = &[
@@ -189,7 +189,7 @@ fn imports_that_stay_inside_or_are_no_code_are_not_found() {
         none
     );
     assert_eq!(
-        found("#[cfg(test)]\nmod tests { use crate::app; }\nuse crate::engine;").len(),
+        found("#[cfg(test)]\nmod samples;\n#[cfg(test)]\nmod tests { use crate::app; }\nuse crate::engine;").len(),
         1
     );
 
@@ -203,27 +203,66 @@ fn imports_that_stay_inside_or_are_no_code_are_not_found() {
 
 #[test]
 fn nothing_but_a_test_module_asks_whether_it_is_being_tested() {
-    let mut askers = Vec::new();
-    for file in shipped_sources() {
-        let code = tokens(&file.text);
-        let asking = (0..code.len()).filter(|at| asks_for_test(&code[*at..]));
-        if asking
-            .filter(|at| !opens_test_module(&code, at.checked_sub(2)))
-            .count()
-            > 0
-        {
-            askers.push(format!("{} asks for `test`", file.path));
-        }
-        let modules = (0..code.len()).filter(|at| matches(&code[*at..], &["mod", "tests"]));
-        if modules
-            .filter(|at| !opens_test_module(&code, at.checked_sub(7)))
-            .count()
-            > 0
-        {
-            askers.push(format!("{} ships its `mod tests`", file.path));
+    let mut askers: Vec<String> = shipped_sources()
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
+    askers.retain(|path| asks_whether_it_is_tested(&tokens(&read(path))));
+    assert_eq!(askers, Vec::<String>::new());
+
+    let asks = |source: &str| asks_whether_it_is_tested(&tokens(source));
+    assert!(asks("if cfg!(test) { return; }"));
+    assert!(asks("#[cfg(not(test))] fn f() {}"));
+    assert!(asks("#[cfg_attr(test, derive(Debug))] struct S;"));
+    assert!(asks("#[cfg(test)] fn only_for_tests() {}"));
+    assert!(!asks(
+        "#[cfg(test)] mod tests { fn f() {} } #[cfg(unix)] fn test() {}"
+    ));
+}
+
+/// A file of the program.
+struct Source {
+    path: String,
+    /// `["store", "sqlite"]` for `src/store/sqlite.rs`.
+    module: Vec<String>,
+    text: String,
+}
+
+/// Every file of `src` but those that only a test module declares.
+fn shipped_sources() -> Vec<Source> {
+    let mut sources: Vec<Source> = files_below(&["src"], "rs")
+        .into_iter()
+        .map(|path| Source {
+            module: module_of(&path),
+            text: read(&path),
+            path,
+        })
+        .collect();
+    let mut tests: Vec<Vec<String>> = Vec::new();
+    for source in &sources {
+        for name in test_modules(&tokens(&source.text)) {
+            let mut module = source.module.clone();
+            module.push(name.to_owned());
+            tests.push(module);
         }
     }
-    assert_eq!(askers, Vec::<String>::new());
+    sources.retain(|source| !tests.iter().any(|test| source.module.starts_with(test)));
+    assert!(
+        sources.len() > 50,
+        "only {} source files were found",
+        sources.len()
+    );
+    sources
+}
+
+/// `src/store/mod.rs` and `src/store.rs` are both `store`.
+fn module_of(path: &str) -> Vec<String> {
+    let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
+    let mut module: Vec<String> = inside.split('/').map(ToOwned::to_owned).collect();
+    if module.len() > 1 && module.last().is_some_and(|last| last == "mod") {
+        module.pop();
+    }
+    module
 }
 
 fn layer(module: &str) -> Option<usize> {

@@ -3,43 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file of `src` that is in the program, i.e. no test.
-pub(crate) struct Source {
-    /// Below the package's root.
-    pub(crate) path: String,
-    /// `["store", "sqlite"]` for `src/store/sqlite.rs`.
-    pub(crate) module: Vec<String>,
-    pub(crate) text: String,
-}
-
-pub(crate) fn shipped_sources() -> Vec<Source> {
-    let paths = files_below(&["src"], "rs").into_iter();
-    let sources: Vec<Source> = paths
-        .map(|path| Source {
-            module: module_of(&path),
-            text: read(&path),
-            path,
-        })
-        .filter(|source| !source.module.iter().any(|part| part == "tests"))
-        .collect();
-    assert!(
-        sources.len() > 50,
-        "only {} source files were found",
-        sources.len()
-    );
-    sources
-}
-
-/// `src/store/mod.rs` and `src/store.rs` are both `store`.
-fn module_of(path: &str) -> Vec<String> {
-    let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
-    let mut module: Vec<String> = inside.split('/').map(ToOwned::to_owned).collect();
-    if module.len() > 1 && module.last().is_some_and(|last| last == "mod") {
-        module.pop();
-    }
-    module
-}
-
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::tokens::{matches, tokens};
 
-const TEST_MODULE: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]", "mod", "tests", "{"];
-
-const TEST_FILE: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]", "mod", "tests", ";"];
+const TEST_MODULE: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]", "mod"];
 
 /// The top modules that a file of `module` names in its paths; `*` where it takes them all.
 pub(super) fn imports(module: &[String], source: &str) -> BTreeSet<String> {
@@ -17,8 +15,9 @@ pub(super) fn imports(module: &[String], source: &str) -> BTreeSet<String> {
     let mut braces = Vec::new();
     let mut at = 0;
     while at < code.len() {
-        if matches(&code[at..], TEST_MODULE) {
-            at += TEST_MODULE.len() + block(&code[at + TEST_MODULE.len()..]);
+        if let Some(body) = test_module(&code[at..]).and_then(|name| code.get(at + name + 1)) {
+            at += TEST_MODULE.len() + 2;
+            at += if body == "{" { block(&code[at..]) } else { 0 };
             continue;
         }
         match code[at].as_str() {
@@ -109,7 +108,7 @@ fn block(code: &[String]) -> usize {
 }
 
 /// Whether a `cfg(…)`, `cfg!(…)` or `cfg_attr(…)` that begins here depends on `test`.
-pub(super) fn asks_for_test(code: &[String]) -> bool {
+fn asks_for_test(code: &[String]) -> bool {
     let mut condition = code
         .iter()
         .take_while(|token| !matches!(token.as_str(), "]" | "{" | ";"));
@@ -119,9 +118,22 @@ pub(super) fn asks_for_test(code: &[String]) -> bool {
         && condition.any(|token| token == "test")
 }
 
-/// Whether `#[cfg(test)] mod tests` begins at `start`.
-pub(super) fn opens_test_module(code: &[String], start: Option<usize>) -> bool {
-    start.is_some_and(|start| {
-        matches(&code[start..], TEST_MODULE) || matches(&code[start..], TEST_FILE)
-    })
+/// Where the name of a `#[cfg(test)] mod name` stands if one begins here.
+fn test_module(code: &[String]) -> Option<usize> {
+    let begins = matches(code, TEST_MODULE) && code.len() > TEST_MODULE.len() + 1;
+    begins.then_some(TEST_MODULE.len())
+}
+
+/// The names of the test modules that a file declares.
+pub(super) fn test_modules(code: &[String]) -> impl Iterator<Item = &str> {
+    let places = 0..code.len();
+    places.filter_map(|at| Some(code[at + test_module(&code[at..])?].as_str()))
+}
+
+/// Whether a condition on `test` stands anywhere but on a test module.
+pub(super) fn asks_whether_it_is_tested(code: &[String]) -> bool {
+    let asking = (0..code.len()).filter(|at| asks_for_test(&code[*at..]));
+    asking
+        .map(|at: usize| at.checked_sub(2))
+        .any(|start| start.is_none_or(|start| test_module(&code[start..]).is_none()))
 }
