@@ -17,7 +17,7 @@ use crate::model::{
     RuleSetId, RuleVersion, Run, RunId, RunState, Step,
 };
 
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -304,7 +304,9 @@ pub trait Store: Send + Sync + Debug {
     /// Makes waiting runs whose time has come ready; returns how many, and when the next one is due.
     async fn wake_due(&self, at: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError>;
 
-    /// Waits until something may have become claimable or routable, or `at_most` has passed. Only a hint.
+    /// Waits until something may have become claimable or routable, or `at_most` has passed. Only a hint, but
+    /// one that counts from the call on: call it, look for work, and await it if there was none; then nothing
+    /// that was committed in between is slept through.
     async fn changed(&self, at_most: Duration);
 
     /// How much of everything there is.

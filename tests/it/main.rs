@@ -5,4 +5,6 @@ mod engine;
 mod reference;
 mod sandbox;
 mod sources;
+mod store_contract;
+mod store_sqlite;
 mod tidy;

@@ -1,5 +1,0 @@
-//! stub
-#[derive(Debug)]
-pub struct SqliteStore;
-#[derive(Debug)]
-pub struct SqliteOptions;

@@ -1,0 +1,347 @@
+//! The store that needs nothing set up: two SQLite files in one directory.
+//!
+//! `inbox.db` is all that a sender waits for: it is only appended to. `cuegate.db` has everything else; the
+//! router moves events into it in large transactions. Each file has one writing thread, reads have connections
+//! of their own. One process owns the directory, so leases are released when it is opened.
+
+mod changes;
+mod claiming;
+mod error;
+mod inbox;
+mod journal;
+mod lanes;
+mod listing;
+mod lock;
+mod options;
+mod reader;
+mod routing;
+mod rows;
+mod schema;
+mod writer;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use self::changes::Changes;
+use self::claiming::Claiming;
+use self::inbox::{Inbox, Next, Span, Unreadable};
+use self::lock::DirectoryLock;
+use self::reader::Readers;
+use self::writer::{Class, Command, Rules, Writer};
+use super::{
+    Accepted, Append, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
+    Settlement, Store, StoreError, StoredEvent, Unrouted,
+};
+use crate::clock::SharedClock;
+use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step};
+
+pub use self::options::{SqliteOptions, Synchronous};
+
+/// A [`Store`] in two SQLite files. Dropping it without [`Store::close`] is as good as a crash: nothing that
+/// was answered is lost, and the next start has a little more to do.
+#[derive(Debug)]
+pub struct SqliteStore {
+    inbox: Inbox,
+    main: Writer,
+    readers: Readers,
+    claiming: Arc<Claiming>,
+    changes: Arc<Changes>,
+    clock: SharedClock,
+    /// The writers hold it too, until they end.
+    lock: Mutex<Option<Arc<DirectoryLock>>>,
+}
+
+impl SqliteStore {
+    /// Opens or makes the files, brings them to the present schema and releases all leases.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if another process holds the directory and does not let go in time,
+    /// [`StoreError::Schema`] if a file is of a newer version or of another program, [`StoreError::Corrupt`]
+    /// if a file is damaged, [`StoreError::Failed`] if the directory cannot be used.
+    pub async fn open(options: SqliteOptions, clock: SharedClock) -> Result<Self, StoreError> {
+        make_directory(options.directory())?;
+        let lock = DirectoryLock::acquire(options.directory(), options.lock_wait).await?;
+        tokio::task::spawn_blocking(move || Self::open_files(&options, clock, Arc::new(lock)))
+            .await
+            .map_err(|error| StoreError::Failed(format!("opening broke off: {error}")))?
+    }
+
+    fn open_files(
+        options: &SqliteOptions,
+        clock: SharedClock,
+        lock: Arc<DirectoryLock>,
+    ) -> Result<Self, StoreError> {
+        let mut main = schema::MAIN.open(&options.path)?;
+        let inbox = schema::INBOX.open(&options.inbox_path())?;
+        let trimmed = align(&main, &inbox)?;
+        let transaction = main.transaction()?;
+        let released = lanes::release_all(&transaction)?;
+        transaction.commit()?;
+        if released > 0 {
+            tracing::info!(
+                runs = released,
+                "runs that were under way at the last stop are ready again"
+            );
+        }
+        let readers = Readers::open(options)?;
+        let changes = Arc::new(Changes::default());
+        let start = |db, file, durable| {
+            let rules = Rules {
+                file,
+                durable,
+                lazy: options.lazy_synchronous,
+                queue_max: options.queue_max,
+                batch_max: options.batch_max,
+                batch_bytes_max: options.batch_bytes_max,
+            };
+            Writer::start(db, rules, Arc::clone(&changes), Arc::clone(&lock))
+        };
+        let inbox = start(inbox, "inbox", options.inbox_synchronous)?;
+        Ok(Self {
+            inbox: Inbox::new(inbox, options, trimmed),
+            main: start(main, "main", options.durable_synchronous)?,
+            readers,
+            claiming: Arc::new(Claiming::new(Arc::clone(&changes))),
+            changes,
+            clock,
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// Keeps a row that cannot be read apart, so that those behind it go on.
+    async fn set_aside(&self, row: Unreadable) -> Result<(), StoreError> {
+        tracing::error!(
+            error = %row.why,
+            "an accepted event cannot be read back; its bytes are kept in the table `unreadable`"
+        );
+        let at = self.clock.now();
+        let command = Command::new(Class::Durable, move |db| routing::set_aside(db, &row, at));
+        self.main.submit(command.announcing()).await.map(|_| ())
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(directory).map_err(|error| {
+        StoreError::Failed(format!(
+            "cannot make the data directory {}: {error}",
+            directory.display()
+        ))
+    })
+}
+
+/// Makes sure that the cursor of this inbox means what it says; answers the number before its first row.
+///
+/// An inbox that ends before its cursor is an older copy (a restored one, or one that a power cut shortened
+/// under a lowered `synchronous`): it would give numbers again that count as routed. As a new generation it
+/// is routed from its beginning, and events that are known already are recognized by their keys.
+fn align(main: &Connection, inbox: &Connection) -> Result<i64, StoreError> {
+    let generation = inbox.query_row("SELECT id FROM generation", [], |row| row.get(0))?;
+    let routed = inbox::cursor(main, generation)?;
+    let (last, before_first): (i64, i64) = inbox.query_row(
+        "SELECT coalesce(max(seq), 0), coalesce((SELECT min(number) - 1 FROM accepted), 0)
+         FROM sqlite_sequence WHERE name = 'accepted'",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if last < routed {
+        tracing::warn!(
+            last,
+            routed,
+            "inbox.db is older than cuegate.db; it is routed again from its beginning"
+        );
+        inbox.execute("UPDATE generation SET id = randomblob(16)", [])?;
+    }
+    Ok(before_first)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, batch: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
+        self.inbox.accept(batch).await
+    }
+
+    async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
+        loop {
+            match self.readers.read(move |db| inbox::next(db, limit)).await? {
+                Next::Events(span, events) => {
+                    return Ok(Unrouted {
+                        batch: span.token(),
+                        events,
+                    });
+                }
+                Next::Unreadable(row) => self.set_aside(row).await?,
+            }
+        }
+    }
+
+    async fn route(&self, routing: Routing) -> Result<Routed, StoreError> {
+        let Some(span) = Span::parse(&routing.batch) else {
+            return Ok(Routed::Stale);
+        };
+        let entries = self.readers.read(move |db| span.entries(db)).await?;
+        let bytes = entries.iter().map(|entry| entry.json.len()).sum();
+        let command = Command::new(Class::Durable, move |db| {
+            routing::route(db, span, &entries, &routing)
+        });
+        let routed = self.main.submit(command.bytes(bytes).announcing()).await?;
+        if matches!(routed, Routed::Committed { .. }) {
+            self.inbox.routed_up_to(span.last);
+        }
+        Ok(routed)
+    }
+
+    async fn activate_rule_set(&self, set: RuleSet) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let command = Command::new(Class::Durable, move |db| routing::activate(db, &set, at));
+        self.main.submit(command.announcing()).await
+    }
+
+    async fn active_rule_set(&self) -> Result<Option<RuleSet>, StoreError> {
+        let read = |db: &Connection| match routing::active_rule_set(db)? {
+            Some((_, id)) => listing::rule_set(db, &id),
+            None => Ok(None),
+        };
+        self.readers.read(read).await
+    }
+
+    async fn rule_set(&self, id: &RuleSetId) -> Result<Option<RuleSet>, StoreError> {
+        let id = id.clone();
+        self.readers
+            .read(move |db| listing::rule_set(db, &id))
+            .await
+    }
+
+    async fn claim(&self, limit: usize, at: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        loop {
+            let claiming = Arc::clone(&self.claiming);
+            let lease = Command::new(Class::Lazy, move |db| claiming.lease(db, limit, at));
+            let untaken = self.main.submit(lease).await?;
+            let leases = untaken.leases().to_vec();
+            let loaded = self.readers.read(move |db| {
+                Ok(leases
+                    .into_iter()
+                    .map(|lease| (lease, claiming::load(db, lease)))
+                    .collect::<Vec<_>>())
+            });
+            let (mut claims, mut unreadable) = (Vec::new(), Vec::new());
+            for (lease, loaded) in loaded.await? {
+                match loaded {
+                    Ok(claim) => claims.push(claim),
+                    Err(why @ StoreError::Corrupt(_)) => {
+                        tracing::error!(run = %lease.run, error = %why, "a run cannot be read back; it is ended so that its lane goes on");
+                        unreadable.push(claiming::unreadable(lease, &why, at));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let none_left = unreadable.is_empty();
+            if !none_left {
+                self.settle(unreadable).await?;
+            }
+            untaken.take();
+            if none_left || !claims.is_empty() {
+                return Ok(claims);
+            }
+        }
+    }
+
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Fenced>, StoreError> {
+        let bytes = batch.iter().map(journal::bytes).sum();
+        let batch = Arc::new(batch);
+        let same = Arc::clone(&batch);
+        let command = Command::classified(
+            move |db| journal::class(db, &same),
+            move |db| {
+                batch
+                    .iter()
+                    .map(|entry| journal::append(db, entry))
+                    .collect()
+            },
+        );
+        self.main.submit(command.bytes(bytes)).await
+    }
+
+    async fn settle(&self, batch: Vec<Settle>) -> Result<Vec<Fenced>, StoreError> {
+        let released = |settle: &Settle| settle.settlement == Settlement::Released;
+        let class = if batch.iter().all(released) {
+            Class::Lazy
+        } else {
+            Class::Durable
+        };
+        let command = Command::new(class, move |db| {
+            batch.iter().map(|one| lanes::settle(db, one)).collect()
+        });
+        self.main.submit(command.announcing()).await
+    }
+
+    async fn wake_due(&self, at: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
+        // Lazy: a wake-up that a power cut takes back is made again, because its timer is back as well.
+        let command = Command::new(Class::Lazy, move |db| lanes::wake_due(db, at));
+        let (woken, next) = self.main.submit(command).await?;
+        if woken > 0 {
+            self.changes.announce();
+        }
+        Ok((woken, next))
+    }
+
+    /// The hint counts from this call, not from the first poll: call it, look, then await it.
+    fn changed<'life0, 'async_trait>(
+        &'life0 self,
+        at_most: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(self.changes.next(at_most))
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.readers.read(listing::counts).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {
+        self.readers
+            .read(move |db| listing::runs(db, &filter))
+            .await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        self.readers.read(move |db| listing::run(db, id)).await
+    }
+
+    async fn journal(&self, id: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError> {
+        let read =
+            move |db: &Connection| Ok((journal::steps(db, id)?, journal::open_intent(db, id)?));
+        self.readers.read(read).await
+    }
+
+    async fn logs(&self, id: RunId) -> Result<Vec<LogLine>, StoreError> {
+        self.readers.read(move |db| journal::logs(db, id)).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.readers.read(move |db| listing::event(db, id)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        // Readers first: a checkpoint cannot pass a snapshot that is still read.
+        self.readers.close().await?;
+        let inbox = self.inbox.close().await;
+        let main = self.main.close().await;
+        self.lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        self.changes.announce();
+        inbox.and(main)
+    }
+}

@@ -1,0 +1,201 @@
+//! Moves events from the inbox to where they are kept, with what was decided about them, exactly once.
+//!
+//! The cursor moves in the same transaction, and only if it still stands where the batch began and the rule
+//! set that decided is still the active one. Repeated deliveries are told for certain here.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::inbox::{self, Entry, Position, Span, Unreadable};
+use super::rows::{event_state_name, micros, to_json};
+use crate::model::{RuleSet, RuleSetId, RunId, RunState};
+use crate::store::{Decision, NewRun, Routed, Routing, StoreError};
+
+/// Commits a routing, or finds that it came too late.
+pub(super) fn route(
+    db: &Connection,
+    span: Span,
+    entries: &[Entry],
+    routing: &Routing,
+) -> Result<Routed, StoreError> {
+    let Some((rule_set, active)) = active_rule_set(db)? else {
+        return Ok(Routed::Stale);
+    };
+    let standing = inbox::cursor(db, span.from.generation)?;
+    if active != routing.rule_set || standing != span.from.number {
+        return Ok(Routed::Stale);
+    }
+    if entries.len() != routing.decisions.len() {
+        return Err(StoreError::Failed(format!(
+            "{} decisions were made about {} events",
+            routing.decisions.len(),
+            entries.len()
+        )));
+    }
+    let desk = Desk {
+        db,
+        rule_set,
+        at: micros(routing.at),
+    };
+    let (mut events, mut duplicates, mut runs) = (0, 0, Vec::new());
+    for (entry, decision) in entries.iter().zip(&routing.decisions) {
+        match desk.keep(entry, decision)? {
+            Some(event) => {
+                events += 1;
+                for run in &decision.runs {
+                    runs.push(desk.enqueue(event, run)?);
+                }
+            }
+            None => duplicates += 1,
+        }
+    }
+    move_cursor(db, span.from, span.last)?;
+    Ok(Routed::Committed {
+        events,
+        duplicates,
+        runs,
+    })
+}
+
+struct Desk<'a> {
+    db: &'a Connection,
+    rule_set: i64,
+    at: i64,
+}
+
+impl Desk<'_> {
+    /// Keeps a new event and answers its number; a repeated delivery leaves only an alias.
+    fn keep(&self, entry: &Entry, decision: &Decision) -> Result<Option<i64>, StoreError> {
+        let first: Option<i64> = self
+            .db
+            .prepare_cached(
+                "SELECT event FROM event_key WHERE key = ?1 AND dedup_window IN (?2 - 1, ?2)
+                 ORDER BY dedup_window LIMIT 1",
+            )?
+            .query_row(params![entry.key, entry.window], |row| row.get(0))
+            .optional()?;
+        if let Some(first) = first {
+            self.db
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO alias (id, event)
+                     SELECT ?1, number FROM event WHERE number = ?2 AND id <> ?1",
+                )?
+                .execute(params![entry.id, first])?;
+            return Ok(None);
+        }
+        let failures = (!decision.failures.is_empty()).then(|| to_json(&decision.failures));
+        let inserted = self
+            .db
+            .prepare_cached(
+                "INSERT INTO event (id, source, received_at, state, rule_set, failures)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute(params![
+                entry.id,
+                entry.source,
+                entry.received_at,
+                event_state_name(decision.state),
+                self.rule_set,
+                failures
+            ])?;
+        if inserted == 0 {
+            return Ok(None);
+        }
+        let event = self.db.last_insert_rowid();
+        self.db
+            .prepare_cached("INSERT INTO event_body (event, json) VALUES (?1, ?2)")?
+            .execute(params![event, entry.json])?;
+        self.db
+            .prepare_cached("INSERT INTO event_key (key, dedup_window, event) VALUES (?1, ?2, ?3)")?
+            .execute(params![entry.key, entry.window, event])?;
+        Ok(Some(event))
+    }
+
+    /// Puts a run at the tail of its lane.
+    fn enqueue(&self, event: i64, run: &NewRun) -> Result<RunId, StoreError> {
+        let (lane, seq, idle): (i64, i64, bool) = self
+            .db
+            .prepare_cached(
+                "INSERT INTO lane (rule, key, state, head_seq, next_seq, token) VALUES (?1, ?2, 'idle', 0, 1, 0)
+                 ON CONFLICT (rule, key) DO UPDATE SET next_seq = next_seq + 1
+                 RETURNING id, next_seq - 1, state = 'idle'",
+            )?
+            .query_row(params![run.rule.as_str(), run.lane.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO run (lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9)",
+            )?
+            .execute(params![
+                lane,
+                seq,
+                event,
+                run.rule.as_str(),
+                run.version.as_str(),
+                self.rule_set,
+                run.binding,
+                RunState::Queued.as_str(),
+                self.at
+            ])?;
+        let id = self.db.last_insert_rowid();
+        if idle {
+            self.db
+                .prepare_cached("UPDATE lane SET state = 'ready', head_run = ?2 WHERE id = ?1")?
+                .execute([lane, id])?;
+        }
+        Ok(RunId(id))
+    }
+}
+
+fn move_cursor(db: &Connection, from: Position, to: i64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO cursor (generation, number) VALUES (?1, ?2)
+         ON CONFLICT (generation) DO UPDATE SET number = excluded.number",
+    )?
+    .execute(params![from.generation, to])?;
+    Ok(())
+}
+
+/// Keeps the bytes of a row that nobody can decide about, and goes on behind it.
+pub(super) fn set_aside(
+    db: &Connection,
+    row: &Unreadable,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let from = row.at.from;
+    if inbox::cursor(db, from.generation)? != from.number {
+        return Ok(false);
+    }
+    db.prepare_cached(
+        "INSERT INTO unreadable (generation, number, bytes, set_aside_at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![from.generation, row.at.last, row.bytes, micros(at)])?;
+    move_cursor(db, from, row.at.last)?;
+    Ok(true)
+}
+
+/// Keeps a rule set and makes it the active one.
+pub(super) fn activate(db: &Connection, set: &RuleSet, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO rule_set (id, json, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",
+    )?
+    .execute(params![set.id.as_str(), to_json(set), micros(at)])?;
+    db.prepare_cached(
+        "INSERT INTO active_rule_set (one, rule_set) SELECT 1, number FROM rule_set WHERE id = ?1
+         ON CONFLICT (one) DO UPDATE SET rule_set = excluded.rule_set",
+    )?
+    .execute([set.id.as_str()])?;
+    Ok(())
+}
+
+/// The number and id of the active rule set.
+pub(super) fn active_rule_set(db: &Connection) -> Result<Option<(i64, RuleSetId)>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT number, id FROM rule_set WHERE number = (SELECT rule_set FROM active_rule_set)",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, RuleSetId(row.get(1)?))))
+        .optional()?)
+}

@@ -1,0 +1,120 @@
+//! Rows into values. A row that cannot be read back says which one it is, so that a person can look.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::{
+    EventId, EventState, LaneKey, RuleId, RuleSetId, RuleVersion, Run, RunId, RunState,
+};
+use crate::store::StoreError;
+
+/// The columns of [`run`]. CROSS JOIN keeps the order of the tables: the run first, then what it names.
+pub(super) const SELECT_RUN: &str = "
+    SELECT run.id, event.id, run.rule, run.version, rule_set.id, run.binding, lane.key, run.state, run.attempt,
+           run.created_at, run.started_at, run.failing_since, run.due_at, run.ended_at, run.reason, run.failure
+    FROM run
+    CROSS JOIN event ON event.number = run.event
+    CROSS JOIN rule_set ON rule_set.number = run.rule_set
+    CROSS JOIN lane ON lane.id = run.lane";
+
+/// One run, from [`SELECT_RUN`].
+pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
+    let id: i64 = row.get(0)?;
+    let in_run = |error: StoreError| corrupt(format_args!("run {id}"), error);
+    let optional_time = |column: usize| -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = row.get(column)?;
+        at.map(time).transpose().map_err(in_run)
+    };
+    let state: String = row.get(7)?;
+    let failure: Option<String> = row.get(15)?;
+    Ok(Run {
+        id: RunId(id),
+        event: EventId(row.get(1)?),
+        rule: RuleId(row.get(2)?),
+        version: RuleVersion(row.get(3)?),
+        rule_set: RuleSetId(row.get(4)?),
+        binding: row.get(5)?,
+        lane: LaneKey(row.get(6)?),
+        state: run_state(&state).map_err(in_run)?,
+        attempt: row.get(8)?,
+        created_at: time(row.get(9)?).map_err(in_run)?,
+        started_at: optional_time(10)?,
+        failing_since: optional_time(11)?,
+        due_at: optional_time(12)?,
+        ended_at: optional_time(13)?,
+        reason: row.get(14)?,
+        failure: failure
+            .map(|text| from_json(format_args!("the failure of run {id}"), &text))
+            .transpose()?,
+    })
+}
+
+/// A run's state by its name.
+pub(super) fn run_state(name: &str) -> Result<RunState, StoreError> {
+    RunState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == name)
+        .ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no state of a run")))
+}
+
+const EVENT_STATES: [(EventState, &str); 5] = [
+    (EventState::Stored, "stored"),
+    (EventState::Routed, "routed"),
+    (EventState::WhenFailed, "when_failed"),
+    (EventState::WrongDomain, "wrong_domain"),
+    (EventState::Held, "held"),
+];
+
+/// The name of an event's state.
+pub(super) fn event_state_name(state: EventState) -> &'static str {
+    EVENT_STATES
+        .iter()
+        .find(|(known, _)| *known == state)
+        .map(|(_, name)| *name)
+        .expect("the table has every state")
+}
+
+/// An event's state by its name.
+pub(super) fn event_state(name: &str) -> Result<EventState, StoreError> {
+    EVENT_STATES
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map(|(state, _)| *state)
+        .ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no state of an event")))
+}
+
+/// A time as it is stored.
+pub(super) fn micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// A time as it was stored.
+pub(super) fn time(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros)
+        .map_err(|error| StoreError::Corrupt(format!("{micros} is no time: {error}")))
+}
+
+/// A value as it is stored.
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("what the store keeps always has a JSON form")
+}
+
+/// A value as it was stored.
+pub(super) fn from_json<T: DeserializeOwned>(
+    what: impl Display,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{what}: {error}")))
+}
+
+/// Says what is corrupt; other errors pass as they are.
+pub(super) fn corrupt(what: impl Display, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Corrupt(why) => StoreError::Corrupt(format!("{what}: {why}")),
+        other => other,
+    }
+}

@@ -1,0 +1,384 @@
+//! One thread for each file does all its writing, and commits together whatever came in while it was busy.
+//!
+//! There is no timer: the sync of the disk is the time in which the next batch gathers. `synchronous` cannot
+//! change inside a transaction, so a batch ends where the class of its commands changes; order is kept. An
+//! answer is given after the commit has returned and never before, and a failed commit fails everybody in it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::changes::Changes;
+use super::lock::DirectoryLock;
+use super::options::Synchronous;
+use crate::store::StoreError;
+
+/// How much a command's commit must survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A power cut.
+    Durable,
+    /// The death of the process; the next durable commit makes it survive a power cut as well.
+    Lazy,
+}
+
+type Outcome<T> = Result<T, StoreError>;
+type Statements<T> = Box<dyn FnOnce(&Connection) -> Outcome<T> + Send>;
+type Classify = Box<dyn Fn(&Connection) -> Outcome<Class> + Send>;
+
+/// Something to write and, afterwards, to answer.
+pub(super) struct Command<T> {
+    classify: Classify,
+    bytes: usize,
+    announces: bool,
+    statements: Option<Statements<T>>,
+    written: Option<T>,
+    reply: Option<oneshot::Sender<Outcome<T>>>,
+}
+
+impl<T: Send + 'static> Command<T> {
+    /// A command of a known class.
+    pub(super) fn new(
+        class: Class,
+        statements: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Self {
+        Self::classified(move |_| Ok(class), statements)
+    }
+
+    /// A command whose class the writer finds out when its turn has come.
+    pub(super) fn classified(
+        classify: impl Fn(&Connection) -> Outcome<Class> + Send + 'static,
+        statements: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Self {
+        Self {
+            classify: Box::new(classify),
+            bytes: 0,
+            announces: false,
+            statements: Some(Box::new(statements)),
+            written: None,
+            reply: None,
+        }
+    }
+
+    /// About how many bytes it writes.
+    pub(super) fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Its commit may make something routable or claimable.
+    pub(super) fn announcing(mut self) -> Self {
+        self.announces = true;
+        self
+    }
+}
+
+/// A [`Command`] whose answer may be of any type.
+trait Work: Send {
+    fn class(&self, db: &Connection) -> Outcome<Class>;
+    fn bytes(&self) -> usize;
+    fn announces(&self) -> bool;
+    fn write(&mut self, db: &Connection) -> Outcome<()>;
+    fn answer(self: Box<Self>, committed: Outcome<()>);
+}
+
+impl<T: Send + 'static> Work for Command<T> {
+    fn class(&self, db: &Connection) -> Outcome<Class> {
+        (self.classify)(db)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn announces(&self) -> bool {
+        self.announces
+    }
+
+    fn write(&mut self, db: &Connection) -> Outcome<()> {
+        let statements = self.statements.take().expect("a command is written once");
+        self.written = Some(statements(db)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Outcome<()>) {
+        let Self { written, reply, .. } = *self;
+        let answer = committed.map(|()| written.expect("a committed command was written"));
+        // An asker that went away has no use for the answer.
+        let _ = reply.map(|reply| reply.send(answer));
+    }
+}
+
+enum Message {
+    Work(Box<dyn Work>),
+    Close(oneshot::Sender<Outcome<()>>),
+}
+
+/// What a writer keeps to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Names the file in metrics and threads.
+    pub(super) file: &'static str,
+    pub(super) durable: Synchronous,
+    pub(super) lazy: Synchronous,
+    pub(super) queue_max: usize,
+    pub(super) batch_max: usize,
+    pub(super) batch_bytes_max: usize,
+}
+
+/// The way to the thread.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.queue.max_capacity() - self.queue.capacity();
+        f.debug_struct("Writer").field("waiting", &waiting).finish()
+    }
+}
+
+impl Writer {
+    /// Starts the thread. It ends when it is closed or when every `Writer` is gone, whichever is first, and
+    /// holds the lock until then.
+    pub(super) fn start(
+        db: Connection,
+        rules: Rules,
+        changes: Arc<Changes>,
+        lock: Arc<DirectoryLock>,
+    ) -> Result<Self, StoreError> {
+        let (queue, commands) = mpsc::channel(rules.queue_max.max(1));
+        let desk = Desk {
+            db,
+            commands,
+            rules,
+            changes,
+            level: None,
+            broken: None,
+        };
+        thread::Builder::new()
+            .name(format!("store-{}", rules.file))
+            .spawn(move || desk.serve(lock))
+            .map_err(|error| StoreError::Failed(format!("cannot start a writer: {error}")))?;
+        Ok(Self { queue })
+    }
+
+    /// Waits for room in the queue, for the commit, and for the answer.
+    pub(super) async fn submit<T: Send + 'static>(&self, mut command: Command<T>) -> Outcome<T> {
+        let (reply, answer) = oneshot::channel();
+        command.reply = Some(reply);
+        self.queue
+            .send(Message::Work(Box::new(command)))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Like [`Self::submit`], but a full queue is refused at once.
+    pub(super) async fn submit_or_refuse<T: Send + 'static>(
+        &self,
+        mut command: Command<T>,
+    ) -> Outcome<T> {
+        let (reply, answer) = oneshot::channel();
+        command.reply = Some(reply);
+        self.post(command)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Leaves a command in the queue without waiting for anything.
+    pub(super) fn post<T: Send + 'static>(&self, command: Command<T>) -> Outcome<()> {
+        self.queue
+            .try_send(Message::Work(Box::new(command)))
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            })
+    }
+
+    /// Writes what is in the queue, checkpoints and closes the file.
+    pub(super) async fn close(&self) -> Outcome<()> {
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(Message::Close(reply))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Commands whose transaction is open.
+#[derive(Default)]
+struct Batch {
+    class: Option<Class>,
+    bytes: usize,
+    written: Vec<Box<dyn Work>>,
+}
+
+impl Batch {
+    fn answer(self, committed: &Outcome<()>) {
+        for work in self.written {
+            work.answer(committed.clone());
+        }
+    }
+}
+
+/// The thread's side.
+struct Desk {
+    db: Connection,
+    commands: mpsc::Receiver<Message>,
+    rules: Rules,
+    changes: Arc<Changes>,
+    /// The `synchronous` in force.
+    level: Option<Synchronous>,
+    /// Set when the disk failed to sync. What it lost then is unknown, so nothing is promised afterwards.
+    broken: Option<StoreError>,
+}
+
+impl Desk {
+    fn serve(mut self, lock: Arc<DirectoryLock>) {
+        while let Some(first) = self.commands.blocking_recv() {
+            let mut batch = Batch::default();
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Work(work) => batch = self.add(batch, work),
+                    Message::Close(reply) => {
+                        self.commit(batch);
+                        let closed = self.close();
+                        drop(lock);
+                        // Nobody may be waiting for it any more; the file is closed all the same.
+                        let _ = reply.send(closed);
+                        return;
+                    }
+                }
+                let full = batch.written.len() >= self.rules.batch_max
+                    || batch.bytes >= self.rules.batch_bytes_max;
+                next = if full {
+                    None
+                } else {
+                    self.commands.try_recv().ok()
+                };
+            }
+            self.commit(batch);
+        }
+    }
+
+    /// Writes one command into the batch, after committing the batch if the class changes.
+    fn add(&mut self, mut batch: Batch, mut work: Box<dyn Work>) -> Batch {
+        if let Some(broken) = &self.broken {
+            work.answer(Err(broken.clone()));
+            return batch;
+        }
+        // Only a broken file makes this fail, and then so will the command.
+        let class = work.class(&self.db).unwrap_or(Class::Durable);
+        if batch.class.is_some_and(|open| open != class) {
+            self.commit(batch);
+            batch = Batch::default();
+        }
+        if batch.class.is_none() {
+            if let Err(error) = self.begin(class) {
+                work.answer(Err(error));
+                return batch;
+            }
+            batch.class = Some(class);
+        }
+        match in_savepoint(&self.db, &mut *work) {
+            Ok(()) => {
+                batch.bytes += work.bytes();
+                batch.written.push(work);
+                batch
+            }
+            // SQLite rolls the whole transaction back when the disk is full or fails.
+            Err(error) if self.db.is_autocommit() => {
+                work.answer(Err(error.clone()));
+                batch.answer(&Err(error));
+                Batch::default()
+            }
+            Err(error) => {
+                work.answer(Err(error));
+                batch
+            }
+        }
+    }
+
+    fn begin(&mut self, class: Class) -> Outcome<()> {
+        let level = match class {
+            Class::Durable => self.rules.durable,
+            Class::Lazy => self.rules.lazy,
+        };
+        if self.level != Some(level) {
+            // Not from the cache of statements: SQLite obeys this one when it compiles it.
+            self.db.execute_batch(level.pragma())?;
+            self.level = Some(level);
+        }
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: Batch) {
+        if batch.class.is_none() {
+            return;
+        }
+        let started = Instant::now();
+        let committed = self.finish();
+        metrics::histogram!("cuegate_store_commit_seconds", "file" => self.rules.file)
+            .record(started.elapsed().as_secs_f64());
+        let announces = committed.is_ok() && batch.written.iter().any(|work| work.announces());
+        batch.answer(&committed);
+        if announces {
+            self.changes.announce();
+        }
+    }
+
+    fn finish(&mut self) -> Outcome<()> {
+        let committed = self
+            .db
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute([]));
+        let Err(error) = committed else {
+            return Ok(());
+        };
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::error!(file = self.rules.file, %error, "a failed commit could not be rolled back");
+        }
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            let broken = StoreError::Failed(format!(
+                "the disk did not keep what was written ({error}), so nothing more is promised; look at the \
+                 disk, then start Cuegate again"
+            ));
+            tracing::error!(file = self.rules.file, %error, "the store stops writing: {broken}");
+            self.broken = Some(broken.clone());
+            return Err(broken);
+        }
+        Err(error.into())
+    }
+
+    fn close(self) -> Outcome<()> {
+        self.db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.db.close().map_err(|(_, error)| error.into())
+    }
+}
+
+/// A command that fails leaves nothing behind, and the others of its batch do not notice.
+fn in_savepoint(db: &Connection, work: &mut dyn Work) -> Outcome<()> {
+    db.prepare_cached("SAVEPOINT command")?.execute([])?;
+    let written = work.write(db);
+    if written.is_err() && !db.is_autocommit() {
+        db.prepare_cached("ROLLBACK TO command")?.execute([])?;
+    }
+    if !db.is_autocommit() {
+        db.prepare_cached("RELEASE command")?.execute([])?;
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests;

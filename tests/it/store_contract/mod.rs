@@ -1,0 +1,277 @@
+//! What every implementation of `Store` promises, as tests written against the trait alone.
+//!
+//! A backend brings a [`Place`] that can be opened again and again, and runs the whole list with
+//! `store_contract!`. Nothing here may assume a single process or know how anything is kept.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as expected"
+)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cuegate::model::*;
+use cuegate::store::*;
+use jiff::Timestamp;
+use serde_json::json;
+
+pub(crate) mod accepting;
+pub(crate) mod journals;
+pub(crate) mod lanes;
+pub(crate) mod machine;
+pub(crate) mod routing;
+pub(crate) mod waiting;
+
+/// Where a store lives. Opening it again, after the store before was dropped without closing, is a restart
+/// after a crash.
+#[async_trait]
+pub(crate) trait Place: Send + Sync {
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Makes one test of each promise; `$place` is evaluated anew for each.
+macro_rules! store_contract {
+    ($place:expr; $($group:ident: $($name:ident),+;)+) => {
+        $(mod $group {
+            use super::*;
+            $(#[tokio::test]
+            async fn $name() {
+                crate::store_contract::$group::$name(&$place).await;
+            })+
+        })+
+    };
+    ($place:expr) => {
+        store_contract! { $place;
+            accepting:
+                accepted_events_come_out_in_order,
+                accepted_events_survive_a_crash,
+                events_accepted_at_the_same_time_are_all_there,
+                a_repeated_delivery_gets_the_same_id,
+                an_event_is_found_before_it_is_routed,
+                the_wait_for_a_change_ends_with_an_event_that_came_after_it_began,
+                the_wait_for_a_change_ends_by_itself,
+                a_closed_store_says_so_and_has_kept_everything;
+            routing:
+                a_batch_is_routed_exactly_once,
+                routing_goes_on_behind_the_cursor_after_a_crash,
+                a_batch_that_was_decided_under_another_rule_set_is_stale,
+                without_a_rule_set_nothing_is_routed,
+                a_wrong_number_of_decisions_changes_nothing,
+                a_duplicate_in_its_batch_makes_no_second_run,
+                a_duplicate_in_a_later_batch_makes_no_second_run,
+                a_duplicate_over_the_edge_of_the_window_is_an_alias,
+                two_windows_later_it_is_a_new_event,
+                what_was_decided_is_kept_with_the_event,
+                the_active_rule_set_survives_and_earlier_ones_are_kept;
+            lanes:
+                runs_of_a_lane_follow_each_other_in_order,
+                lanes_do_not_wait_for_each_other,
+                rules_take_turns_and_the_oldest_goes_first,
+                a_settled_claim_cannot_be_used_again,
+                a_crash_takes_the_claim_from_its_holder,
+                a_released_run_is_not_counted,
+                claims_are_counted_until_the_journal_grows,
+                a_dead_run_lets_its_lane_go_on,
+                a_parked_run_blocks_its_lane_and_no_other,
+                one_lost_claim_does_not_hinder_the_others,
+                a_claim_that_nobody_waits_for_is_given_back,
+                runs_are_counted_and_listed_by_state;
+            waiting:
+                a_waiting_run_wakes_at_its_time_and_not_before,
+                a_waiting_run_holds_its_lane_over_a_crash,
+                waking_is_no_failed_attempt,
+                timers_wake_in_the_order_in_which_they_are_due;
+            journals:
+                a_journal_reads_back_as_it_was_written,
+                an_open_intent_is_shown_after_a_crash,
+                a_withdrawn_intent_is_not_open,
+                an_answered_intent_is_not_open,
+                an_intent_asked_for_twice_keeps_its_first_time,
+                steps_have_no_gaps_and_a_refused_batch_writes_nothing,
+                a_log_line_is_kept_once,
+                nothing_is_added_without_a_claim;
+            machine:
+                any_sequence_of_commands_does_what_the_model_does;
+        }
+    };
+}
+pub(crate) use store_contract;
+
+/// So many seconds after an arbitrary moment.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + seconds).unwrap()
+}
+
+/// An event of the window 7 that no other number gives.
+pub(crate) fn event(number: u32) -> Event {
+    event_in_window(number, 7)
+}
+
+pub(crate) fn event_in_window(number: u32, window: i64) -> Event {
+    let source = SourceName::from("iconik");
+    let key = EventKey::of_message(&source, &number.to_string());
+    Event {
+        id: key.event_id(window),
+        key,
+        window,
+        source,
+        kind: EventKind::Webhook,
+        received_at: at(i64::from(number)),
+        headers: [("user-agent".to_owned(), "Iconik".to_owned())].into(),
+        body: json!({ "event_type": "assets", "object_id": number.to_string(), "data": { "ö": [1.5, null] } }),
+    }
+}
+
+pub(crate) fn events(numbers: impl IntoIterator<Item = u32>) -> Vec<Event> {
+    numbers.into_iter().map(event).collect()
+}
+
+pub(crate) fn rule_set(id: &str) -> RuleSet {
+    RuleSet {
+        id: RuleSetId::from(id),
+        files: vec![RuleFile {
+            path: "tag.rhai".to_owned(),
+            source: format!("// {id}"),
+        }],
+        rules: Vec::new(),
+        vars: json!({ "channel": "#news" }),
+    }
+}
+
+/// A run of `rule` in the lane `key`.
+pub(crate) fn new_run(rule: &str, key: &str) -> NewRun {
+    NewRun {
+        rule: RuleId::from(rule),
+        version: RuleVersion::from("v1"),
+        binding: 3,
+        lane: LaneKey::from(key),
+    }
+}
+
+pub(crate) fn routed(runs: Vec<NewRun>) -> Decision {
+    Decision {
+        state: EventState::Routed,
+        runs,
+        failures: Vec::new(),
+    }
+}
+
+/// An open store under the rule set `one`.
+pub(crate) async fn open(place: &dyn Place) -> Arc<dyn Store> {
+    let store = place.open().await;
+    store.activate_rule_set(rule_set("one")).await.unwrap();
+    store
+}
+
+/// Accepts one event for each entry, and routes it to the runs that the entry names as (rule, lane).
+pub(crate) async fn enqueue(store: &dyn Store, first: u32, runs: &[(&str, &str)]) -> Vec<RunId> {
+    let numbers = first..first + u32::try_from(runs.len()).unwrap();
+    store.accept(events(numbers)).await.unwrap();
+    let mut runs = runs.iter();
+    let mut made = Vec::new();
+    loop {
+        let batch = store.unrouted(100).await.unwrap();
+        if batch.events.is_empty() {
+            return made;
+        }
+        let decisions = batch.events.iter().map(|_| {
+            let (rule, lane) = runs.next().unwrap();
+            routed(vec![new_run(rule, lane)])
+        });
+        let routing = routing(batch.batch.clone(), decisions.collect());
+        match store.route(routing).await.unwrap() {
+            Routed::Committed { runs, .. } => made.extend(runs),
+            Routed::Stale => panic!("nobody else routes"),
+        }
+    }
+}
+
+pub(crate) fn routing(batch: BatchToken, decisions: Vec<Decision>) -> Routing {
+    Routing {
+        batch,
+        rule_set: RuleSetId::from("one"),
+        decisions,
+        at: at(0),
+    }
+}
+
+/// The only claim that there is to be had.
+pub(crate) async fn claim_one(store: &dyn Store) -> Claim {
+    let mut claims = store.claim(100, at(10)).await.unwrap();
+    assert_eq!(claims.len(), 1, "{claims:?}");
+    claims.remove(0)
+}
+
+pub(crate) async fn nothing_to_claim(store: &dyn Store) {
+    let claims = store.claim(100, at(10)).await.unwrap();
+    assert!(claims.is_empty(), "{claims:?}");
+}
+
+pub(crate) fn settlement(lease: Lease, settlement: Settlement) -> Settle {
+    Settle {
+        lease,
+        settlement,
+        logs: Vec::new(),
+        at: at(20),
+    }
+}
+
+pub(crate) async fn settle(store: &dyn Store, lease: Lease, how: Settlement) -> Fenced {
+    store.settle(vec![settlement(lease, how)]).await.unwrap()[0]
+}
+
+pub(crate) async fn append(store: &dyn Store, lease: Lease, entry: JournalEntry) -> Fenced {
+    let entry = Append {
+        lease,
+        entry,
+        logs: Vec::new(),
+    };
+    store.append(vec![entry]).await.unwrap()[0]
+}
+
+pub(crate) fn effect(method: Method, path: &str) -> Effect {
+    Effect::Call(Call {
+        method,
+        path: path.to_owned(),
+        query: [("page".to_owned(), "2".to_owned())].into(),
+        body: (method != Method::Get).then(|| json!({ "title": "Tor in der 90. Minute" })),
+        cacheable: false,
+        position: Some(Position { line: 4, column: 9 }),
+    })
+}
+
+pub(crate) fn intent(number: u32) -> Intent {
+    let effect = effect(Method::Post, &format!("assets/v1/assets/{number}/"));
+    Intent {
+        number,
+        digest: effect.digest(),
+        effect,
+        at: at(i64::from(number)),
+    }
+}
+
+/// The answer to [`intent`] with this number.
+pub(crate) fn answer(number: u32) -> Step {
+    let Intent { digest, effect, .. } = intent(number);
+    Step {
+        number,
+        digest,
+        effect,
+        answer: Answer {
+            status: 201,
+            body: json!({ "id": number }),
+            at: at(30 + i64::from(number)),
+        },
+    }
+}
+
+/// A read and its answer.
+pub(crate) fn read(number: u32) -> Step {
+    let effect = effect(Method::Get, "assets/v1/assets/1/");
+    Step {
+        digest: effect.digest(),
+        effect,
+        ..answer(number)
+    }
+}

@@ -1,0 +1,211 @@
+//! An event is decided about exactly once, and a repeated delivery makes no second run.
+
+use super::*;
+
+fn one_run(batch: &Unrouted) -> Routing {
+    let decisions = batch
+        .events
+        .iter()
+        .map(|_| routed(vec![new_run("tag", "a")]));
+    routing(batch.batch.clone(), decisions.collect())
+}
+
+async fn run_count(store: &dyn Store) -> usize {
+    store.runs(RunFilter::default()).await.unwrap().len()
+}
+
+pub(crate) async fn a_batch_is_routed_exactly_once(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1, 2])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    let narrower = store.unrouted(1).await.unwrap();
+    let first = store.route(one_run(&batch)).await.unwrap();
+    assert!(
+        matches!(first, Routed::Committed { events: 2, duplicates: 0, ref runs } if runs.len() == 2)
+    );
+    assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
+    assert_eq!(
+        store.route(one_run(&narrower)).await.unwrap(),
+        Routed::Stale
+    );
+    assert_eq!(run_count(&*store).await, 2);
+    assert!(store.unrouted(100).await.unwrap().events.is_empty());
+    assert_eq!(store.counts().await.unwrap().unrouted, 0);
+}
+
+pub(crate) async fn routing_goes_on_behind_the_cursor_after_a_crash(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1, 2, 3])).await.unwrap();
+    let batch = store.unrouted(2).await.unwrap();
+    store.route(one_run(&batch)).await.unwrap();
+    let rest = store.unrouted(100).await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    let again = store.unrouted(100).await.unwrap();
+    assert_eq!(again.events, events([3]));
+    assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
+    assert!(matches!(
+        store.route(one_run(&rest)).await.unwrap(),
+        Routed::Committed { events: 1, .. }
+    ));
+    assert_eq!(store.route(one_run(&again)).await.unwrap(), Routed::Stale);
+    assert_eq!(run_count(&*store).await, 3);
+}
+
+pub(crate) async fn a_batch_that_was_decided_under_another_rule_set_is_stale(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    store.activate_rule_set(rule_set("two")).await.unwrap();
+    assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
+    assert_eq!(run_count(&*store).await, 0);
+    assert_eq!(store.unrouted(100).await.unwrap().events, events([1]));
+}
+
+pub(crate) async fn without_a_rule_set_nothing_is_routed(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(store.active_rule_set().await.unwrap(), None);
+    store.accept(events([1])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
+}
+
+pub(crate) async fn a_wrong_number_of_decisions_changes_nothing(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1, 2])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    let wrong = routing(batch.batch.clone(), vec![routed(vec![new_run("tag", "a")])]);
+    assert!(matches!(
+        store.route(wrong).await,
+        Err(StoreError::Failed(_))
+    ));
+    assert_eq!(run_count(&*store).await, 0);
+    assert_eq!(store.unrouted(100).await.unwrap().events.len(), 2);
+}
+
+pub(crate) async fn a_duplicate_in_its_batch_makes_no_second_run(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1, 2, 1])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    let Routed::Committed {
+        events,
+        duplicates,
+        runs,
+    } = store.route(one_run(&batch)).await.unwrap()
+    else {
+        panic!("nobody else routes");
+    };
+    assert_eq!((events, runs.len()), (batch.events.len() - duplicates, 2));
+    assert_eq!(run_count(&*store).await, 2);
+}
+
+pub(crate) async fn a_duplicate_in_a_later_batch_makes_no_second_run(place: &dyn Place) {
+    let store = open(place).await;
+    enqueue(&*store, 1, &[("tag", "a")]).await;
+    drop(store);
+    let store = place.open().await;
+    store.accept(events([1])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    let routed = store.route(one_run(&batch)).await.unwrap();
+    assert!(matches!(routed, Routed::Committed { events: 0, ref runs, .. } if runs.is_empty()));
+    assert_eq!(run_count(&*store).await, 1);
+    assert_eq!(
+        store.counts().await.unwrap().events,
+        [(EventState::Routed, 1)]
+    );
+}
+
+pub(crate) async fn a_duplicate_over_the_edge_of_the_window_is_an_alias(place: &dyn Place) {
+    let store = open(place).await;
+    let (first, late) = (event_in_window(1, 7), event_in_window(1, 8));
+    assert_ne!(first.id, late.id);
+    for delivery in [&first, &late, &late] {
+        store.accept(vec![delivery.clone()]).await.unwrap();
+        let batch = store.unrouted(100).await.unwrap();
+        store.route(one_run(&batch)).await.unwrap();
+    }
+    assert_eq!(run_count(&*store).await, 1);
+    let found = store.event(late.id).await.unwrap().unwrap();
+    assert_eq!(found.event, first);
+    let filter = RunFilter {
+        event: Some(late.id),
+        ..RunFilter::default()
+    };
+    assert_eq!(store.runs(filter).await.unwrap()[0].event, first.id);
+}
+
+pub(crate) async fn two_windows_later_it_is_a_new_event(place: &dyn Place) {
+    let store = open(place).await;
+    store
+        .accept(vec![event_in_window(1, 7), event_in_window(1, 9)])
+        .await
+        .unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    store.route(one_run(&batch)).await.unwrap();
+    assert_eq!(run_count(&*store).await, 2);
+}
+
+pub(crate) async fn what_was_decided_is_kept_with_the_event(place: &dyn Place) {
+    let store = open(place).await;
+    store.accept(events([1, 2])).await.unwrap();
+    let batch = store.unrouted(100).await.unwrap();
+    let failure = Failure::new(DeadClass::ScriptError, "`event.data.titel` is missing");
+    let failed = Decision {
+        state: EventState::WhenFailed,
+        runs: vec![new_run("tag", "a"), new_run("clip", "b")],
+        failures: vec![(RuleId::from("move"), RuleVersion::from("v9"), failure)],
+    };
+    let wrong_domain = Decision {
+        state: EventState::WrongDomain,
+        ..routed(Vec::new())
+    };
+    store
+        .route(routing(batch.batch, vec![failed.clone(), wrong_domain]))
+        .await
+        .unwrap();
+    let found = store.event(event(1).id).await.unwrap().unwrap();
+    assert_eq!(found.event, event(1));
+    assert_eq!(found.state, EventState::WhenFailed);
+    assert_eq!(found.rule_set, Some(RuleSetId::from("one")));
+    assert_eq!(found.failures, failed.failures);
+    let runs = store.runs(RunFilter::default()).await.unwrap();
+    let clip = &runs[0];
+    assert_eq!((clip.rule.as_str(), clip.lane.as_str()), ("clip", "b"));
+    assert_eq!(
+        (clip.version.as_str(), clip.rule_set.as_str(), clip.binding),
+        ("v1", "one", 3)
+    );
+    assert_eq!(
+        (clip.state, clip.attempt, clip.created_at),
+        (RunState::Queued, 0, at(0))
+    );
+    assert_eq!((clip.event, clip.started_at), (event(1).id, None));
+    let mut counted = store.counts().await.unwrap().events;
+    counted.sort_by_key(|(state, _)| format!("{state:?}"));
+    assert_eq!(
+        counted,
+        [(EventState::WhenFailed, 1), (EventState::WrongDomain, 1)]
+    );
+}
+
+pub(crate) async fn the_active_rule_set_survives_and_earlier_ones_are_kept(place: &dyn Place) {
+    let store = open(place).await;
+    store.activate_rule_set(rule_set("two")).await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(
+        store.active_rule_set().await.unwrap(),
+        Some(rule_set("two"))
+    );
+    let one = RuleSetId::from("one");
+    assert_eq!(store.rule_set(&one).await.unwrap(), Some(rule_set("one")));
+    assert_eq!(
+        store.rule_set(&RuleSetId::from("three")).await.unwrap(),
+        None
+    );
+    store.activate_rule_set(rule_set("one")).await.unwrap();
+    assert_eq!(
+        store.active_rule_set().await.unwrap(),
+        Some(rule_set("one"))
+    );
+}
