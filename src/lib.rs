@@ -5,14 +5,20 @@
 //! yields through `iconik`; `store` is where they meet. ARCHITECTURE.md has the map and the invariants.
 
 pub mod admin;
+pub mod app;
 pub mod authoring;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod iconik;
 pub mod ingress;
 pub mod model;
 pub mod operations;
+pub mod router;
+pub mod runner;
 pub mod sandbox;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -16,8 +16,15 @@ pub struct ScriptWorkers(pub Arc<Sandbox>);
 
 #[async_trait]
 impl router::Scripts for ScriptWorkers {
-    async fn when(&self, program: &Arc<Program>, events: &[Arc<Event>]) -> Result<Vec<When>, String> {
-        self.0.when(program, events).await.map_err(|e| e.to_string())
+    async fn when(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<When>, String> {
+        self.0
+            .when(program, events)
+            .await
+            .map_err(|e| e.to_string())
     }
 }
 
@@ -31,7 +38,10 @@ impl runner::Scripts for ScriptWorkers {
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String> {
-        self.0.advance(program, run, moment, event, journal).await.map_err(|e| e.to_string())
+        self.0
+            .advance(program, run, moment, event, journal)
+            .await
+            .map_err(|e| e.to_string())
     }
 }
 

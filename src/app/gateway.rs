@@ -47,7 +47,8 @@ impl Gateway {
         let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
         let options = SqliteOptions::at(config.store.path.clone());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
@@ -85,8 +86,22 @@ impl Gateway {
         let router = tokio::spawn(router.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
-        let learning = config.iconik.domain.is_none().then(|| tokio::spawn(domain::learn(client, own_domain)));
-        Ok(Self { store, sandbox, readiness, rules, loaded, stopping, router, runner, domain: learning })
+        let learning = config
+            .iconik
+            .domain
+            .is_none()
+            .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        Ok(Self {
+            store,
+            sandbox,
+            readiness,
+            rules,
+            loaded,
+            stopping,
+            router,
+            runner,
+            domain: learning,
+        })
     }
 
     /// The store that everything meets in.
@@ -129,7 +144,10 @@ impl Gateway {
         loop {
             let changed = self.store.changed(Duration::from_millis(50));
             let counts = self.store.counts().await?;
-            let busy = counts.runs.iter().any(|(state, count)| matches!(state, Queued | Running) && *count > 0);
+            let busy = counts
+                .runs
+                .iter()
+                .any(|(state, count)| matches!(state, Queued | Running) && *count > 0);
             if counts.unrouted == 0 && !busy {
                 return Ok(true);
             }
@@ -170,7 +188,10 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
 
 /// `https://app.iconik.io` of `https://app.iconik.io/API`.
 fn site(base_url: &str) -> String {
-    base_url.trim_end_matches('/').trim_end_matches("/API").to_owned()
+    base_url
+        .trim_end_matches('/')
+        .trim_end_matches("/API")
+        .to_owned()
 }
 
 /// One observer for both.

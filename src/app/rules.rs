@@ -72,7 +72,8 @@ impl RuleLoader {
             Err(error) => error,
         };
         let Some(last) = self.store.active_rule_set().await? else {
-            self.readiness.not_ready(Part::RuleSet, "no rule set that compiles has been loaded");
+            self.readiness
+                .not_ready(Part::RuleSet, "no rule set that compiles has been loaded");
             tracing::error!(%error, "the rules do not load and there is no earlier set: events are kept and not routed");
             return Ok(RulesLoaded::None(error));
         };
@@ -88,9 +89,14 @@ impl RuleLoader {
             RulesAt::Directory(directory) => authoring::load(directory)?,
             RulesAt::Files(files) => files.clone(),
         };
-        let compiled = self.sandbox.compile(files.clone(), self.vars.clone()).await?;
+        let compiled = self
+            .sandbox
+            .compile(files.clone(), self.vars.clone())
+            .await?;
         if !compiled.diagnostics.is_empty() {
-            return Err(RulesError::Findings { diagnostics: compiled.diagnostics });
+            return Err(RulesError::Findings {
+                diagnostics: compiled.diagnostics,
+            });
         }
         let set = authoring::rule_set(files, compiled.rules, self.vars.clone(), self.site.clone());
         self.store.activate_rule_set(set.clone()).await?;

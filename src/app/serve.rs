@@ -83,16 +83,27 @@ impl App {
 
     /// Serves until `shutdown`; a message on `reload` loads the rules again. Then stops in order: refuse what
     /// is new, let open requests and runs come to a point, write everything out.
-    pub async fn run(self, mut reload: tokio::sync::mpsc::Receiver<()>, shutdown: impl Future<Output = ()>) {
+    pub async fn run(
+        self,
+        mut reload: tokio::sync::mpsc::Receiver<()>,
+        shutdown: impl Future<Output = ()>,
+    ) {
         let metrics = install_metrics();
         let stopping = watch::Sender::new(false);
         let readiness = self.gateway.readiness();
-        let admin = Admin { readiness: readiness.clone(), metrics: metrics.clone(), store: self.gateway.store() };
+        let admin = Admin {
+            readiness: readiness.clone(),
+            metrics: metrics.clone(),
+            store: self.gateway.store(),
+        };
         let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopping)));
         let router = self.ingress.router(health_routes(readiness.clone()));
         let limits = self.config.limits.clone();
         let (drain, until) = (self.config.server.drain, stopped(&stopping));
-        let hooks = tokio::spawn(async move { ingress::serve(self.hooks, router, &limits, drain, until).await });
+        let hooks =
+            tokio::spawn(
+                async move { ingress::serve(self.hooks, router, &limits, drain, until).await },
+            );
         tracing::info!(hooks = %self.hooks_addr, admin = %self.admin_addr, "ready to receive");
         tokio::pin!(shutdown);
         let mut fold = tokio::time::interval(FOLD_EVERY);
@@ -113,7 +124,10 @@ impl App {
         stopping.send_replace(true);
         match hooks.await {
             Ok(0) => {}
-            Ok(cut) => tracing::warn!(connections = cut, "connections were cut at the end of the drain"),
+            Ok(cut) => tracing::warn!(
+                connections = cut,
+                "connections were cut at the end of the drain"
+            ),
             Err(error) => tracing::error!(%error, "the public listener did not stop by itself"),
         }
         self.gateway.stop().await;
@@ -124,8 +138,15 @@ impl App {
     }
 }
 
-async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |e: std::io::Error| StartError::Listen { key, address, reason: e.to_string() };
+async fn listen(
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |e: std::io::Error| StartError::Listen {
+        key,
+        address,
+        reason: e.to_string(),
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))

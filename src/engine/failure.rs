@@ -109,6 +109,12 @@ fn describe(error: EvalAltResult) -> Failure {
             script(display(&value, SHOWN_BYTES))
         }
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(&signature),
+        EvalAltResult::ErrorIndexingType(what, _)
+            if what.ends_with("= ?") || what.contains("] =") =>
+        {
+            read_only()
+        }
+        EvalAltResult::ErrorDotExpr(what, _) if what.contains("setter") => read_only(),
         EvalAltResult::ErrorDataTooLarge(what, _) => limit(
             &format!("{} is larger than a rule may hold", sentence(&what)),
             "work on less at a time",
@@ -130,6 +136,16 @@ fn describe(error: EvalAltResult) -> Failure {
             script(sentence(&other.to_string()))
         }
     }
+}
+
+/// Neither events nor what was read from Iconik can be assigned to.
+fn read_only() -> Failure {
+    let mut failure = Failure::new(
+        DeadClass::ScriptError,
+        "this cannot be set: events and what was read from Iconik are read-only",
+    );
+    failure.hint = Some("metadata is written by `asset.set_metadata(view, #{ … })`".to_owned());
+    failure
 }
 
 fn refused(thrown: &Map) -> Failure {

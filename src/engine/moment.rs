@@ -10,13 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::session::{Fallible, error};
 use crate::model::parse_duration;
 
-/// A moment. It prints as ISO-8601 in UTC.
+/// A moment. It prints as Iconik writes moments: ISO-8601 in UTC with microseconds and `+00:00` (every recorded
+/// answer of its API).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) Timestamp);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
     }
 }
 

@@ -139,7 +139,7 @@ impl Desk {
                         self.rules.insert(rule, loaded);
                         Answer::Loaded
                     }
-                    Err(failure) => Answer::NotLoaded(failure),
+                    Err(failure) => Answer::NotLoaded(*failure),
                 }
             }
             Request::When { rule, event } => {

@@ -367,6 +367,22 @@ fn a_misspelt_key_of_the_event_is_an_error_with_a_suggestion() {
 }
 
 #[test]
+fn events_are_read_only_and_methods_on_their_values_are_not_writes() {
+    assert_eq!(
+        run("let a = event.data.title.to_upper(); let b = event.received_at.plus(\"1d\");"),
+        Outcome::Finished
+    );
+    for write in [
+        "event.operation = \"x\";",
+        "event.asset_id += \"x\";",
+        "event[\"operation\"] = 1;",
+    ] {
+        let failed = failure(write);
+        assert!(failed.message.contains("read-only"), "{write}: {failed}");
+    }
+}
+
+#[test]
 fn constants_are_visible_in_every_function_and_can_be_shadowed() {
     let rule = rule_of(
         "const NAME = \"a1\"; fn id() { NAME } fn run(event) { let x = [1].map(|n| NAME); iconik::asset(id()); }",

@@ -75,9 +75,14 @@ impl Asset {
         &self.id
     }
 
-    /// The newest version, which metadata and segments belong to: the last of `versions` (reference, 3.7).
+    /// The newest version, which metadata and segments belong to. No document says in which order `versions`
+    /// is, so the youngest `date_created` decides.
     pub(super) fn version_id(&self) -> Option<&str> {
-        text_at(self.document.get("versions")?.as_array()?.last()?, "id")
+        let versions = self.document.get("versions")?.as_array()?;
+        let newest = versions
+            .iter()
+            .max_by_key(|version| text_at(version, "date_created").unwrap_or_default())?;
+        text_at(newest, "id")
     }
 
     fn target(&self) -> Target<'_> {

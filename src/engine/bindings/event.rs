@@ -164,12 +164,4 @@ pub(super) fn register(registry: &mut Registry) {
         .set_into_module(module, |event: &mut EventView, key: ImmutableString| {
             event.get(&key)
         });
-    FuncRegistration::new_index_setter().set_into_module(
-        module,
-        |_: &mut EventView, key: ImmutableString, _: Dynamic| -> Fallible<()> {
-            Err(error(format!(
-                "`event.{key}` cannot be set: events are read-only"
-            )))
-        },
-    );
 }

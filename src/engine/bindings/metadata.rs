@@ -212,12 +212,4 @@ pub(super) fn register(registry: &mut Registry) {
         .set_into_module(module, |metadata: &mut Metadata, key: ImmutableString| {
             metadata.get(&key)
         });
-    FuncRegistration::new_index_setter().set_into_module(
-        module,
-        |_: &mut Metadata, key: ImmutableString, _: Dynamic| -> Fallible<()> {
-            Err(error(format!(
-                "`{key}` cannot be set here: use `asset.set_metadata(view, #{{ {key}: … }})`"
-            )))
-        },
-    );
 }

@@ -135,6 +135,7 @@ pub(crate) fn rule_set(id: &str) -> RuleSet {
             source: format!("// {id}"),
         }],
         rules: Vec::new(),
+        site: String::new(),
         vars: json!({ "channel": "#news" }),
     }
 }

@@ -1,0 +1,287 @@
+//! `cuegate run`: one rule on one event, through the very parts that `serve` is made of, with every step shown.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue};
+use serde_json::json;
+
+use super::terminal::{Terminal, Tone};
+use super::{ConfigFile, Exit, Format, rules_directory};
+use crate::app::{Gateway, Parts, RulesAt, RulesLoaded};
+use crate::authoring;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Verify};
+use crate::ingress::{self, Request, Verifier};
+use crate::model::{
+    Effect, Event, LogLine, RULE_HEADER, RuleFile, Run, RunState, SourceName, Step,
+};
+use crate::simulator::{Seed, Simulator, SimulatorOptions};
+use crate::store::{RunFilter, StoredEvent};
+
+/// How long one rule on one event may take here before its state is shown as it is.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a repeated event counts as one: of no consequence in a store that holds a single event.
+const WINDOW: Duration = Duration::from_secs(86_400);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The rule: its file below the rules directory, without the ending
+    rule: String,
+    /// A JSON file with the event as Iconik sends it
+    #[arg(long, value_name = "FILE")]
+    event: PathBuf,
+    /// The rules directory; the configuration's when none is named
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Work on a simulated Iconik that holds what this file says, not on the configured one
+    #[arg(long, value_name = "SEED")]
+    simulator: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Show every step and log line, not only the outcome
+    #[arg(long)]
+    trace: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    let config = match arguments.config.load() {
+        Ok(config) => config,
+        Err(error) => {
+            terminal.complain(&error.to_string());
+            return Exit::Configuration;
+        }
+    };
+    match carry_out(&arguments, config).await {
+        Ok(result) => result.print(&arguments, terminal),
+        Err((exit, message)) => {
+            terminal.complain(&message);
+            exit
+        }
+    }
+}
+
+type Stopped = (Exit, String);
+
+fn usage(message: impl ToString) -> Stopped {
+    (Exit::Usage, message.to_string())
+}
+
+fn findings(message: impl ToString) -> Stopped {
+    (Exit::Findings, message.to_string())
+}
+
+async fn carry_out(arguments: &Arguments, mut config: Config) -> Result<Report, Stopped> {
+    let directory = rules_directory(arguments.dir.as_deref(), &config);
+    let files = files_of(&arguments.rule, authoring::load(directory).map_err(usage)?)?;
+    let event = read_event(&arguments.event, &arguments.rule)?;
+    let simulator = match &arguments.simulator {
+        Some(seed) => Some(simulate(seed, &mut config).await?),
+        None => None,
+    };
+    let scratch = tempfile::tempdir().map_err(findings)?;
+    config.store.path = scratch.path().join("cuegate.db");
+    let parts = Parts {
+        rules: RulesAt::Files(files),
+        ..Parts::with_rules_in(PathBuf::new())
+    };
+    let gateway = Gateway::start(&config, &parts)
+        .await
+        .map_err(|e| (Exit::Configuration, e.to_string()))?;
+    let report = if let RulesLoaded::None(error) = gateway.rules_loaded() {
+        Err(findings(error))
+    } else {
+        observe(&gateway, event).await
+    };
+    gateway.stop().await;
+    if let Some(simulator) = simulator {
+        simulator.stop().await;
+    }
+    report
+}
+
+/// The rule's own file and every library.
+fn files_of(rule: &str, files: Vec<RuleFile>) -> Result<Vec<RuleFile>, Stopped> {
+    let wanted = format!("{}.rhai", rule.trim_end_matches(".rhai"));
+    if !files.iter().any(|file| file.path == wanted) {
+        let known = files
+            .iter()
+            .map(|file| file.path.trim_end_matches(".rhai"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(usage(format!(
+            "there is no rule `{rule}`; there are {known}"
+        )));
+    }
+    Ok(files
+        .into_iter()
+        .filter(|file| file.path == wanted || file.path.starts_with("lib/"))
+        .collect())
+}
+
+fn read_event(path: &Path, rule: &str) -> Result<Event, Stopped> {
+    let bytes = std::fs::read(path)
+        .map_err(|e| usage(format!("{} cannot be read: {e}", path.display())))?;
+    let mut headers = HeaderMap::new();
+    if let Ok(rule) = HeaderValue::from_str(rule.trim_end_matches(".rhai")) {
+        headers.insert(RULE_HEADER, rule);
+    }
+    let request = Request::new(headers, Bytes::from(bytes), SystemClock.now());
+    let anybody = Verifier::new(&Verify::None).map_err(findings)?;
+    let request = anybody.verify(request).map_err(findings)?;
+    ingress::parse(&request, &SourceName::from("iconik"), WINDOW)
+        .map_err(|e| usage(format!("{}: {e}", path.display())))
+}
+
+async fn simulate(seed: &Path, config: &mut Config) -> Result<Simulator, Stopped> {
+    let seed = Seed::read(seed).map_err(usage)?;
+    let options = SimulatorOptions {
+        seed: Some(seed),
+        ..SimulatorOptions::default()
+    };
+    let credential = crate::simulator::Credential::demo();
+    let options = SimulatorOptions {
+        credentials: vec![credential.clone()],
+        ..options
+    };
+    let simulator = Simulator::start(options, Arc::new(SystemClock))
+        .await
+        .map_err(findings)?;
+    config.iconik.base_url = simulator.base_url();
+    config.iconik.app_id = credential.app_id;
+    config.iconik.auth_token = credential.auth_token;
+    config.iconik.domain = None;
+    Ok(simulator)
+}
+
+async fn observe(gateway: &Gateway, event: Event) -> Result<Report, Stopped> {
+    let store = gateway.store();
+    let id = event.id;
+    store.accept(vec![event]).await.map_err(findings)?;
+    gateway.settled_within(PATIENCE).await.map_err(findings)?;
+    let event = store.event(id).await.map_err(findings)?;
+    let runs = store
+        .runs(RunFilter {
+            event: Some(id),
+            ..RunFilter::default()
+        })
+        .await
+        .map_err(findings)?;
+    let Some(run) = runs.into_iter().next() else {
+        return Ok(Report {
+            event,
+            run: None,
+            journal: Vec::new(),
+            logs: Vec::new(),
+        });
+    };
+    let (journal, _) = store.journal(run.id).await.map_err(findings)?;
+    let logs = store.logs(run.id).await.map_err(findings)?;
+    Ok(Report {
+        event,
+        run: Some(run),
+        journal,
+        logs,
+    })
+}
+
+/// What became of the event.
+struct Report {
+    event: Option<StoredEvent>,
+    run: Option<Run>,
+    journal: Vec<Step>,
+    logs: Vec<LogLine>,
+}
+
+impl Report {
+    fn print(&self, arguments: &Arguments, terminal: &mut Terminal) -> Exit {
+        let state = self.event.as_ref().map(|event| event.state);
+        let failures: Vec<_> = self
+            .event
+            .iter()
+            .flat_map(|event| &event.failures)
+            .map(|(_, _, failure)| failure)
+            .collect();
+        let report = json!({
+            "event": { "state": state, "failures": failures }, "run": self.run, "journal": self.journal, "logs": self.logs,
+        });
+        terminal.report(arguments.format, &report, |terminal| {
+            if arguments.trace {
+                self.print_steps(terminal);
+            }
+            match &self.run {
+                Some(run) => terminal.line(&outcome_line(run)),
+                None if failures.is_empty() => {
+                    let state = state.map_or_else(
+                        || "not routed: Iconik did not tell its domain".to_owned(),
+                        |state| format!("{state:?}"),
+                    );
+                    terminal.line(&Tone::Careful.paint(&format!(
+                        "no run: the rule does not want this event ({state})"
+                    )));
+                }
+                None => {}
+            }
+            for failure in &failures {
+                terminal.line(&Tone::Bad.paint(&format!("`when` failed: {failure}")));
+            }
+        });
+        let good = self
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.state, RunState::Succeeded | RunState::Skipped));
+        if good { Exit::Fine } else { Exit::Findings }
+    }
+
+    fn print_steps(&self, terminal: &mut Terminal) {
+        for step in &self.journal {
+            self.print_logs(step.number, terminal);
+            let Effect::Call(call) = &step.effect;
+            let place = call
+                .position
+                .map_or_else(String::new, |at| format!("  line {}", at.line));
+            terminal.line(&format!(
+                "{:>3}  {} {} -> {}{place}",
+                step.number, call.method, call.path, step.answer.status
+            ));
+            if let Some(body) = &call.body {
+                terminal.line(&Tone::Faint.paint(&format!("     {body}")));
+            }
+        }
+        self.print_logs(
+            u32::try_from(self.journal.len()).unwrap_or(u32::MAX),
+            terminal,
+        );
+    }
+
+    fn print_logs(&self, step: u32, terminal: &mut Terminal) {
+        for line in self.logs.iter().filter(|line| line.step == step) {
+            terminal.line(&Tone::Faint.paint(&format!("     log: {}", line.text)));
+        }
+    }
+}
+
+fn outcome_line(run: &Run) -> String {
+    let state = run.state.as_str();
+    let why = run
+        .failure
+        .as_ref()
+        .map(ToString::to_string)
+        .or_else(|| run.reason.clone());
+    let text = why.map_or_else(
+        || format!("{}: {state}", run.rule),
+        |why| format!("{}: {state}: {why}", run.rule),
+    );
+    match run.state {
+        RunState::Succeeded | RunState::Skipped => Tone::Good.paint(&text),
+        RunState::Dead | RunState::Parked => Tone::Bad.paint(&text),
+        RunState::Queued | RunState::Running | RunState::Waiting | RunState::Cancelled => {
+            Tone::Careful.paint(&text)
+        }
+    }
+}

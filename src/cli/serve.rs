@@ -1,0 +1,76 @@
+//! `cuegate serve`: the gateway, until it is told to stop.
+
+use tokio::sync::mpsc;
+
+use super::terminal::Terminal;
+use super::{ConfigFile, Exit, environment, stop_asked, wait_for};
+use crate::app::{App, Parts, RulesLoaded, StartError};
+use crate::config::Config;
+use crate::store::StoreError;
+use crate::telemetry::{self, LogFormat};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
+    let config = match arguments.config.load() {
+        Ok(config) => config,
+        Err(error) => {
+            terminal.complain(&error.to_string());
+            return Exit::Configuration;
+        }
+    };
+    if let Err(error) = telemetry::init(
+        LogFormat::detect(),
+        environment().get("CUEGATE_LOG").map(String::as_str),
+    ) {
+        terminal.complain(&error.to_string());
+        return Exit::Configuration;
+    }
+    wait_for(serve(config, terminal))
+}
+
+async fn serve(config: Config, terminal: &mut Terminal) -> Exit {
+    let parts = Parts::with_rules_in(config.rules.dir.clone());
+    let app = match App::build(config, &parts).await {
+        Ok(app) => app,
+        Err(error) => {
+            terminal.complain(&error.to_string());
+            return exit_of(&error);
+        }
+    };
+    if let RulesLoaded::LastGood(error) | RulesLoaded::None(error) = app.gateway().rules_loaded() {
+        terminal.complain(&format!(
+            "{error}\n\nThe rules were not taken. Mend them and send SIGHUP, or start again."
+        ));
+    }
+    // One request to reload that waits is as good as many.
+    let (ask, asked) = mpsc::channel(1);
+    let hangups = tokio::spawn(reload_on_hangup(ask));
+    app.run(asked, stop_asked()).await;
+    hangups.abort();
+    Exit::Fine
+}
+
+async fn reload_on_hangup(ask: mpsc::Sender<()>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).expect("SIGHUP can be listened to");
+    while hangup.recv().await.is_some() {
+        if let Err(mpsc::error::TrySendError::Closed(())) = ask.try_send(()) {
+            return;
+        }
+    }
+}
+
+fn exit_of(error: &StartError) -> Exit {
+    match error {
+        StartError::Config(_) | StartError::Source(_) | StartError::Client(_) => {
+            Exit::Configuration
+        }
+        StartError::Store(StoreError::Locked(_)) => Exit::Locked,
+        StartError::Store(_) | StartError::Sandbox(_) | StartError::Listen { .. } => Exit::Findings,
+    }
+}

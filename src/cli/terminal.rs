@@ -1,0 +1,91 @@
+//! Where commands print. Colours are there only when a terminal shows them; a reader that went away is no error.
+
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::Format;
+use serde::Serialize;
+
+/// Standard output and standard error, with colours where they can be seen.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    out: anstream::AutoStream<std::io::Stdout>,
+    err: anstream::AutoStream<std::io::Stderr>,
+}
+
+/// What a text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// It went well.
+    Good,
+    /// It failed.
+    Bad,
+    /// Somebody may want to look.
+    Careful,
+    /// Beside the point.
+    Faint,
+    /// A heading.
+    Strong,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Careful => AnsiColor::Yellow.on_default(),
+            Self::Faint => Style::new().dimmed(),
+            Self::Strong => Style::new().bold(),
+        }
+    }
+
+    /// The text in this tone.
+    pub(super) fn paint(self, text: &str) -> String {
+        let style = self.style();
+        format!("{style}{text}{style:#}")
+    }
+}
+
+impl Terminal {
+    pub(super) fn new() -> Self {
+        Self {
+            out: anstream::AutoStream::auto(std::io::stdout()),
+            err: anstream::AutoStream::auto(std::io::stderr()),
+        }
+    }
+
+    /// Prints a text as it is.
+    pub(super) fn out(&mut self, text: &str) {
+        // A closed pipe (`cuegate … | head`) is the reader's choice.
+        let _ = self.out.write_all(text.as_bytes());
+        let _ = self.out.flush();
+    }
+
+    /// Prints a line.
+    pub(super) fn line(&mut self, text: &str) {
+        self.out(&format!("{text}\n"));
+    }
+
+    /// Says what went wrong.
+    pub(super) fn complain(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{}", Tone::Bad.paint(text.trim_end()));
+    }
+
+    /// Prints a report: as JSON for scripts, else by `text`.
+    pub(super) fn report(
+        &mut self,
+        format: Format,
+        report: &impl Serialize,
+        text: impl FnOnce(&mut Self),
+    ) {
+        match format {
+            Format::Text => text(self),
+            Format::Json => {
+                let json =
+                    serde_json::to_string_pretty(report).expect("a report always has a JSON form");
+                self.line(&json);
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What becomes of each event of a batch, as far as it can be said without any I/O.
+//!
+//! Deciding has two halves with the sandbox between them: [`Candidates`] knows which rules want an event by
+//! its header, and which of them still have to be asked by `when`; [`Candidates::decide`] takes the answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::{BINDING_VERSION, When};
+use crate::model::{Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet};
+use crate::store::{Decision, NewRun};
+
+use super::lane::lane_of;
+
+/// Whether an event belongs to the Iconik domain that this gateway serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Domain {
+    /// It does, or it names none.
+    Ours,
+    /// It names another one.
+    Foreign,
+    /// It names one, and ours is not known yet.
+    Unknown,
+}
+
+/// Compares the domain that the event names with our own.
+pub(super) fn domain_of(event: &Event, own: Option<&str>) -> Domain {
+    if event.kind == EventKind::Other {
+        return Domain::Ours;
+    }
+    match (named_domain(event), own) {
+        (None, _) => Domain::Ours,
+        (Some(_), None) => Domain::Unknown,
+        (Some(named), Some(own)) if named == own => Domain::Ours,
+        (Some(_), Some(_)) => Domain::Foreign,
+    }
+}
+
+/// The `system_domain_id` that an event of Iconik carries.
+pub(super) fn named_domain(event: &Event) -> Option<&str> {
+    event.text("system_domain_id")
+}
+
+/// Whether the rule's header wants the event. A pressed button is matched by the header that it was
+/// registered with and by nothing else.
+pub(super) fn wants(rule: &RuleHeader, event: &Event) -> bool {
+    if event.kind == EventKind::Button {
+        return rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str());
+    }
+    rule.on.iter().any(|pattern| pattern.matches(event))
+}
+
+/// The rule that a pressed button names.
+pub(super) fn named_rule(event: &Event) -> Option<&str> {
+    event.headers.get(RULE_HEADER).map(String::as_str)
+}
+
+/// The events that one rule wants.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The rule's place in the rule set.
+    pub(super) rule: usize,
+    /// The events' places in the batch, in order.
+    pub(super) events: Vec<usize>,
+}
+
+/// The events of a batch with the rules that want them.
+#[derive(Debug)]
+pub(super) struct Candidates<'a> {
+    set: &'a RuleSet,
+    events: &'a [Arc<Event>],
+    foreign: Vec<bool>,
+    by_rule: Vec<Wanted>,
+}
+
+impl<'a> Candidates<'a> {
+    /// Asks every rule's header about every event that is not of a foreign domain.
+    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Option<&str>) -> Self {
+        let foreign: Vec<bool> = events
+            .iter()
+            .map(|event| domain_of(event, own) == Domain::Foreign)
+            .collect();
+        let by_rule = set
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(rule, header)| Wanted {
+                rule,
+                events: (0..events.len())
+                    .filter(|&at| !foreign[at] && wants(header, &events[at]))
+                    .collect(),
+            })
+            .filter(|wanted| !wanted.events.is_empty())
+            .collect();
+        Self {
+            set,
+            events,
+            foreign,
+            by_rule,
+        }
+    }
+
+    /// The rules that have a `when` to be asked, with their events.
+    pub(super) fn to_ask(&self) -> impl Iterator<Item = (&'a RuleHeader, Vec<Arc<Event>>)> + '_ {
+        self.by_rule
+            .iter()
+            .map(|wanted| (&self.set.rules[wanted.rule], wanted))
+            .filter(|(header, _)| header.has_when)
+            .map(|(header, wanted)| {
+                let events = wanted.events.iter().map(|&at| Arc::clone(&self.events[at]));
+                (header, events.collect())
+            })
+    }
+
+    /// The decisions, one for each event, from the answers to [`Self::to_ask`] in its order.
+    pub(super) fn decide(&self, answers: Vec<Vec<When>>) -> Vec<Decision> {
+        let mut decisions: Vec<Decision> = self.foreign.iter().map(|&f| undecided(f)).collect();
+        let mut answers = answers.into_iter();
+        for wanted in &self.by_rule {
+            let header = &self.set.rules[wanted.rule];
+            let answers = if header.has_when {
+                answers.next().unwrap_or_default()
+            } else {
+                vec![When::Yes; wanted.events.len()]
+            };
+            for (&at, answer) in wanted.events.iter().zip(answers) {
+                apply(&mut decisions[at], header, &self.events[at], answer);
+            }
+        }
+        decisions
+    }
+
+    /// How many events each foreign domain has sent.
+    pub(super) fn foreign_domains(&self) -> BTreeMap<&'a str, usize> {
+        let mut domains = BTreeMap::new();
+        for (event, _) in self.events.iter().zip(&self.foreign).filter(|(_, f)| **f) {
+            *domains
+                .entry(named_domain(event).unwrap_or("-"))
+                .or_default() += 1;
+        }
+        domains
+    }
+
+    /// Pressed buttons that no rule of the set answers.
+    pub(super) fn orphaned_buttons(&self) -> impl Iterator<Item = &'a Event> + '_ {
+        self.events
+            .iter()
+            .enumerate()
+            .filter(|(at, event)| {
+                event.kind == EventKind::Button
+                    && !self.foreign[*at]
+                    && !self.by_rule.iter().any(|wanted| wanted.events.contains(at))
+            })
+            .map(|(_, event)| event.as_ref())
+    }
+}
+
+fn undecided(foreign: bool) -> Decision {
+    Decision {
+        state: if foreign {
+            EventState::WrongDomain
+        } else {
+            EventState::Routed
+        },
+        runs: Vec::new(),
+        failures: Vec::new(),
+    }
+}
+
+fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: When) {
+    match answer {
+        When::No => {}
+        When::Yes => decision.runs.push(NewRun {
+            rule: header.rule.clone(),
+            version: header.version.clone(),
+            binding: BINDING_VERSION,
+            lane: lane_of(header, event),
+        }),
+        When::Failed(failure) => {
+            decision.state = EventState::WhenFailed;
+            let (rule, version) = (header.rule.clone(), header.version.clone());
+            decision.failures.push((rule, version, failure));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples::{button, event, rule, set};
+    use super::*;
+    use crate::model::{DeadClass, Failure, Pattern};
+
+    fn asset_event(domain: &str) -> Arc<Event> {
+        Arc::new(event(
+            EventKind::Webhook,
+            json!({"event_type": "assets", "realm": "entity", "operation": "create",
+                "object_id": "A", "system_domain_id": domain}),
+        ))
+    }
+
+    #[test]
+    fn a_domain_is_foreign_only_if_it_is_named_and_not_ours() {
+        let ours = asset_event("D");
+        assert_eq!(domain_of(&ours, Some("D")), Domain::Ours);
+        assert_eq!(domain_of(&ours, Some("E")), Domain::Foreign);
+        assert_eq!(domain_of(&ours, None), Domain::Unknown);
+        let silent = event(EventKind::Webhook, json!({}));
+        assert_eq!(domain_of(&silent, None), Domain::Ours);
+        let other = event(EventKind::Other, json!({"system_domain_id": "X"}));
+        assert_eq!(domain_of(&other, Some("D")), Domain::Ours);
+    }
+
+    #[test]
+    fn a_button_wakes_the_rule_that_its_header_names_and_no_other() {
+        let mut mine = rule("mine");
+        mine.button = Some(button());
+        let mut twin = rule("twin");
+        twin.button = Some(button());
+        twin.on = vec![any()];
+        let without = rule("without");
+        let mut press = event(EventKind::Button, json!({"context": "ASSET"}));
+        assert!(
+            !wants(&mine, &press),
+            "a button that names no rule wakes none"
+        );
+        press
+            .headers
+            .insert(RULE_HEADER.to_owned(), "mine".to_owned());
+        assert!(wants(&mine, &press));
+        assert!(!wants(&twin, &press));
+        press
+            .headers
+            .insert(RULE_HEADER.to_owned(), "without".to_owned());
+        assert!(
+            !wants(&without, &press),
+            "a rule that has no button is not woken by one"
+        );
+    }
+
+    #[test]
+    fn a_webhook_is_matched_by_pattern_and_never_by_the_rule_header() {
+        let mut deaf = rule("deaf");
+        deaf.on.clear();
+        deaf.button = Some(button());
+        let mut webhook = event(EventKind::Webhook, json!({"event_type": "assets"}));
+        webhook
+            .headers
+            .insert(RULE_HEADER.to_owned(), "deaf".to_owned());
+        assert!(!wants(&deaf, &webhook));
+    }
+
+    #[test]
+    fn a_failing_when_costs_its_own_rule_the_run_and_no_other() {
+        let mut asks = rule("asks");
+        asks.has_when = true;
+        let rules = set(vec![asks, rule("plain")]);
+        let events = [asset_event("D"), asset_event("D"), asset_event("foreign")];
+        let candidates = Candidates::of(&rules, &events, Some("D"));
+        let asked: Vec<_> = candidates
+            .to_ask()
+            .map(|(h, e)| (h.rule.as_str(), e.len()))
+            .collect();
+        assert_eq!(asked, [("asks", 2)]);
+        let failure = Failure::new(DeadClass::ScriptError, "no");
+        let decisions = candidates.decide(vec![vec![When::Failed(failure), When::No]]);
+        let summary: Vec<_> = decisions
+            .iter()
+            .map(|d| (d.state, d.runs.len(), d.failures.len()))
+            .collect();
+        assert_eq!(
+            summary,
+            [
+                (EventState::WhenFailed, 1, 1),
+                (EventState::Routed, 1, 0),
+                (EventState::WrongDomain, 0, 0),
+            ]
+        );
+        assert_eq!(decisions[0].runs[0].rule.as_str(), "plain");
+        assert_eq!(
+            candidates.foreign_domains(),
+            BTreeMap::from([("foreign", 1)])
+        );
+    }
+
+    fn any() -> Pattern {
+        Pattern {
+            source: "iconik".to_owned(),
+            parts: vec!["*".to_owned(); 3],
+        }
+    }
+}

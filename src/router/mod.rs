@@ -1,0 +1,339 @@
+//! Decides which rules want a stored event, and makes their runs.
+//!
+//! Ingress never waits for a rule, because deciding happens here, afterwards: `when` is evaluated in the
+//! sandbox outside any transaction, then decisions and runs are committed together, on condition that nobody
+//! else has decided meanwhile. What goes wrong before the commit costs a repetition and nothing else.
+
+mod decide;
+mod lane;
+#[cfg(test)]
+mod samples;
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::clock::SharedClock;
+use crate::engine::When;
+use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
+use crate::store::{Decision, Routed, Routing, Store, StoreError};
+
+use self::decide::{Candidates, Domain, domain_of, named_rule};
+
+/// The most events that are decided about together. One commit for many is what makes routing fast; more than
+/// this only makes the first of them wait for the last one's `when`.
+const BATCH_MAX: usize = 256;
+
+/// How long the router sleeps when nothing tells it of an event. The store's hints come at once; this bounds
+/// what a lost one costs.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The pause after a failure of the store or the sandbox, and after losing a batch to somebody else.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Evaluates `when`.
+#[async_trait]
+pub trait Scripts: Send + Sync + Debug {
+    /// One answer for each event, in their order.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the sandbox's own trouble. An error of the script is an answer, not an error.
+    async fn when(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<When>, String>;
+}
+
+/// Is told what the router does. Called in its task, so it must be quick.
+pub trait Observer: Send + Sync + Debug {
+    /// The decision about an event is durable. (A repeated delivery is reported like a first one: only the
+    /// store knows which is which, and it makes no runs of the second.)
+    fn event_routed(&self, event: &Event, decision: &Decision) {
+        let _ = (event, decision);
+    }
+}
+
+impl Observer for () {}
+
+/// Why a batch could not be decided about. Nothing was committed, so it will be decided about later.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The store failed.
+    #[error("events cannot be routed: {0}")]
+    Store(#[from] StoreError),
+    /// The sandbox could not evaluate `when`.
+    #[error("events cannot be routed: `when` of rule {rule} could not be evaluated: {trouble}")]
+    Sandbox {
+        /// The rule whose `when` was asked.
+        rule: RuleId,
+        /// What the sandbox says.
+        trouble: String,
+    },
+}
+
+/// How far one step of routing came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is nothing to decide about.
+    Idle,
+    /// No rule set is active: events are kept until there is one.
+    NoRules,
+    /// Events name an Iconik domain and ours is not known yet: they are kept until it is.
+    NoDomain,
+    /// Somebody else has decided, or another rule set is active: nothing was committed, ask again.
+    Stale,
+    /// Decisions and runs are durable.
+    Routed {
+        /// Events that were new.
+        events: usize,
+        /// Events that had been decided about before.
+        duplicates: usize,
+        /// The runs that were made.
+        runs: usize,
+    },
+}
+
+/// The router. One is enough; two of them lose batches to each other and do no harm.
+#[derive(Debug)]
+pub struct Router {
+    store: Arc<dyn Store>,
+    scripts: Arc<dyn Scripts>,
+    rules: watch::Receiver<Option<Arc<RuleSet>>>,
+    domain: watch::Receiver<Option<String>>,
+    clock: SharedClock,
+    observer: Arc<dyn Observer>,
+    programs: Programs,
+}
+
+/// The programs of the rule set that was last worked with; they are large, and workers know them by address.
+#[derive(Debug, Default)]
+struct Programs {
+    set: Option<RuleSetId>,
+    by_rule: HashMap<RuleId, Arc<Program>>,
+}
+
+impl Router {
+    /// A router over the rule set and the own domain that stand in the two channels at the time.
+    pub fn new(
+        store: Arc<dyn Store>,
+        scripts: Arc<dyn Scripts>,
+        rules: watch::Receiver<Option<Arc<RuleSet>>>,
+        domain: watch::Receiver<Option<String>>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            store,
+            scripts,
+            rules,
+            domain,
+            clock,
+            observer: Arc::new(()),
+            programs: Programs::default(),
+        }
+    }
+
+    /// The same router, telling `observer` what it does.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Routes until `shutdown` completes. A batch under way is dropped then: it was not committed, so it is
+    /// routed after the next start.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                () = self.route_and_wait() => {}
+            }
+        }
+    }
+
+    async fn route_and_wait(&mut self) {
+        let store = Arc::clone(&self.store);
+        // Before looking for events, so that one that arrives meanwhile is not missed.
+        let changed = store.changed(POLL);
+        match self.route_batch().await {
+            Ok(Step::Routed { .. }) => {}
+            Ok(Step::Stale) => tokio::time::sleep(PAUSE).await,
+            Ok(Step::Idle) => changed.await,
+            Ok(Step::NoRules | Step::NoDomain) => self.wait_for_what_is_missing().await,
+            Err(error @ RouteError::Store(StoreError::Overloaded)) => {
+                tracing::debug!(%error, "routing pauses");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "routing failed; nothing is lost, it is tried again");
+                metrics::counter!("cuegate_route_failures_total").increment(1);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Sleeps until another rule set or domain stands there, at most for a poll: a channel whose sender is
+    /// gone says so at once, every time.
+    async fn wait_for_what_is_missing(&mut self) {
+        let either = async {
+            tokio::select! {
+                Ok(()) = self.rules.changed() => {}
+                Ok(()) = self.domain.changed() => {}
+                else => std::future::pending().await,
+            }
+        };
+        // Running out of time is the ordinary case.
+        let _ = tokio::time::timeout(POLL, either).await;
+    }
+
+    /// Decides about one batch of events.
+    ///
+    /// # Errors
+    ///
+    /// When the store or the sandbox failed; nothing was committed then.
+    pub async fn route_batch(&mut self) -> Result<Step, RouteError> {
+        let Some(rules) = self.rules.borrow_and_update().clone() else {
+            return Ok(Step::NoRules);
+        };
+        let own = self.domain.borrow_and_update().clone();
+        let began = Instant::now();
+        let unrouted = self.store.unrouted(BATCH_MAX).await?;
+        if unrouted.events.is_empty() {
+            return Ok(Step::Idle);
+        }
+        let events: Vec<Arc<Event>> = unrouted.events.into_iter().map(Arc::new).collect();
+        let nameless = |event: &Arc<Event>| domain_of(event, own.as_deref()) == Domain::Unknown;
+        if events.iter().any(nameless) {
+            return Ok(Step::NoDomain);
+        }
+        let candidates = Candidates::of(&rules, &events, own.as_deref());
+        let answers = self.ask(&rules, &candidates).await?;
+        let decisions = candidates.decide(answers);
+        let routing = Routing {
+            batch: unrouted.batch,
+            rule_set: rules.id.clone(),
+            decisions: decisions.clone(),
+            at: self.clock.now(),
+        };
+        match self.store.route(routing).await? {
+            Routed::Stale => Ok(Step::Stale),
+            Routed::Committed {
+                events: new,
+                duplicates,
+                runs,
+            } => {
+                metrics::histogram!("cuegate_route_batch_seconds").record(began.elapsed());
+                warn_of_strays(&candidates);
+                self.report(&events, &decisions);
+                Ok(Step::Routed {
+                    events: new,
+                    duplicates,
+                    runs: runs.len(),
+                })
+            }
+        }
+    }
+
+    /// Evaluates every `when` that has something to say about the batch, all rules at once.
+    async fn ask(
+        &mut self,
+        rules: &RuleSet,
+        candidates: &Candidates<'_>,
+    ) -> Result<Vec<Vec<When>>, RouteError> {
+        self.programs.of(rules);
+        let questions = candidates.to_ask().map(|(header, events)| {
+            let (scripts, program) = (&self.scripts, self.programs.by_rule.get(&header.rule));
+            async move {
+                let trouble = |trouble: String| RouteError::Sandbox {
+                    rule: header.rule.clone(),
+                    trouble,
+                };
+                let program = program.ok_or_else(|| trouble(no_files(&header.file)))?;
+                let answers = scripts.when(program, &events).await.map_err(trouble)?;
+                if answers.len() == events.len() {
+                    Ok(answers)
+                } else {
+                    Err(trouble(miscounted(answers.len(), events.len())))
+                }
+            }
+        });
+        try_join_all(questions).await
+    }
+
+    fn report(&self, events: &[Arc<Event>], decisions: &[Decision]) {
+        for (event, decision) in events.iter().zip(decisions) {
+            let state = state_label(decision);
+            metrics::counter!("cuegate_events_routed_total", "state" => state).increment(1);
+            for run in &decision.runs {
+                let rule = run.rule.to_string();
+                metrics::counter!("cuegate_runs_made_total", "rule" => rule).increment(1);
+            }
+            for (rule, _, failure) in &decision.failures {
+                tracing::warn!(event = %event.id, %rule, %failure, "`when` failed; the rule gets no run of this event");
+            }
+            self.observer.event_routed(event, decision);
+        }
+    }
+}
+
+impl Programs {
+    fn of(&mut self, rules: &RuleSet) {
+        if self.set.as_ref() == Some(&rules.id) {
+            return;
+        }
+        self.set = Some(rules.id.clone());
+        self.by_rule = rules
+            .rules
+            .iter()
+            .filter_map(|header| {
+                Some((header.rule.clone(), Arc::new(rules.program(&header.rule)?)))
+            })
+            .collect();
+    }
+}
+
+fn warn_of_strays(candidates: &Candidates<'_>) {
+    for (domain, count) in candidates.foreign_domains() {
+        metrics::counter!("cuegate_events_wrong_domain_total").increment(count as u64);
+        tracing::warn!(
+            domain,
+            count,
+            "events of another Iconik domain were kept and given to no rule; look which webhook of that domain points here"
+        );
+    }
+    for event in candidates.orphaned_buttons() {
+        tracing::warn!(
+            event = %event.id,
+            rule = named_rule(event).unwrap_or("-"),
+            "a button was pressed that belongs to no enabled rule"
+        );
+    }
+}
+
+fn state_label(decision: &Decision) -> &'static str {
+    use crate::model::EventState::{Held, Routed, Stored, WhenFailed, WrongDomain};
+    match decision.state {
+        Stored => "stored",
+        Routed => "routed",
+        WhenFailed => "when_failed",
+        WrongDomain => "wrong_domain",
+        Held => "held",
+    }
+}
+
+fn no_files(file: &str) -> String {
+    format!("the rule set does not hold `{file}` with all its imports")
+}
+
+fn miscounted(answers: usize, events: usize) -> String {
+    format!("the sandbox gave {answers} answers about {events} events")
+}

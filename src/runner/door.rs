@@ -1,0 +1,349 @@
+//! The one door: whatever a run asks of the outside passes here, in an order that never changes.
+//!
+//! Permission, then the intent durable in the journal, then the call, then its answer in the journal. So a write
+//! is never sent that the store does not know of, and one of which nobody knows whether it happened is found
+//! again as an open intent. Reads leave no intent; repeating them costs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::clock::SharedClock;
+use crate::iconik::{CallError, Reply};
+use crate::model::{Answer, Call, DeadClass, Digest, Effect, Failure, Step, format_duration};
+use crate::operations::{self, RepeatClass};
+use crate::store::{Append, Fenced, Intent, JournalEntry, Settlement, Store, StoreError};
+
+use super::backoff::jitter;
+use super::decision::{Again, Decision, Reopen, Sent, decide_after, decide_before};
+use super::lookups::Lookups;
+use super::permission::{at_call, permit};
+use super::programs::Known;
+use super::progress::{End, Progress, between, words};
+use super::{Observer, Outside, Performed};
+
+/// The longest pause between two tries to write into a store that cannot at the moment.
+const STORE_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The door.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) outside: Arc<dyn Outside>,
+    pub(super) clock: SharedClock,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) lookups: Lookups,
+}
+
+/// A call that may be made, as everything behind the permission sees it.
+struct Wanted<'a> {
+    known: &'a Known,
+    call: &'a Call,
+    digest: Digest,
+    class: RepeatClass,
+}
+
+impl Door {
+    /// Performs the effect that `progress` has come to and adds its answer, or says how the claim ends.
+    pub(super) async fn perform(
+        &self,
+        known: &Known,
+        progress: &mut Progress,
+        effect: &Effect,
+    ) -> Result<(), End> {
+        let Effect::Call(call) = effect;
+        let digest = effect.digest();
+        if let Some(failure) = progress.diverges_from_open(Some((effect, digest))) {
+            return Err(progress.dead(failure));
+        }
+        let operation = permit(&known.program, call).map_err(|failure| progress.dead(*failure))?;
+        let wanted = Wanted {
+            known,
+            call,
+            digest,
+            class: operations::class_of(operation, call.body.as_ref()),
+        };
+        wanted
+            .within_limits(progress)
+            .map_err(|failure| progress.dead(*failure))?;
+        if let Some(kept) = self.kept(&wanted) {
+            count(call, "kept");
+            let at = self.clock.now();
+            let answer = Answer {
+                at,
+                ..Answer::clone(&kept)
+            };
+            return self.answer(&wanted, progress, answer, Duration::ZERO).await;
+        }
+        let repeated = progress.open.is_some();
+        self.open_intent(&wanted, progress).await?;
+        let began = Instant::now();
+        let outcome = self.outside.send(call).await;
+        let took = began.elapsed();
+        count(call, outcome_label(&outcome));
+        metrics::histogram!("cuegate_call_seconds").record(took);
+        self.conclude(&wanted, progress, repeated, outcome, took)
+            .await
+    }
+
+    fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Answer>> {
+        wanted
+            .may_be_kept()
+            .then(|| self.lookups.fresh(wanted.digest))?
+    }
+
+    fn keep(&self, wanted: &Wanted<'_>, progress: &Progress) {
+        if let (true, Some(step)) = (wanted.may_be_kept(), progress.journal.last()) {
+            self.lookups.keep(wanted.digest, &step.answer);
+        }
+    }
+
+    /// Makes the intent of a write durable, or parks the run if it was there already and is not to be repeated.
+    async fn open_intent(&self, wanted: &Wanted<'_>, progress: &mut Progress) -> Result<(), End> {
+        let now = self.clock.now();
+        if let Some(open) = &progress.open {
+            let retry = &wanted.known.header.retry;
+            return match decide_before(wanted.class, between(open.at, now), retry) {
+                Reopen::Repeat => Ok(()),
+                Reopen::Park => {
+                    let doubt = "the gateway stopped, or waited, before an answer arrived";
+                    Err(park(wanted, open, doubt))
+                }
+            };
+        }
+        if wanted.class == RepeatClass::Safe {
+            return Ok(());
+        }
+        let intent = Intent {
+            number: progress.next_step(),
+            digest: wanted.digest,
+            effect: Effect::Call(wanted.call.clone()),
+            at: now,
+        };
+        progress.open = Some(intent);
+        Ok(())
+    }
+
+    async fn conclude(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: &mut Progress,
+        repeated: bool,
+        outcome: Result<Reply, CallError>,
+        took: Duration,
+    ) -> Result<(), End> {
+        let now = self.clock.now();
+        let failing_since = progress.run.failing_since.unwrap_or(now);
+        let sent = Sent {
+            method: wanted.call.method,
+            class: wanted.class,
+            repeated,
+            intent_age: progress
+                .open
+                .as_ref()
+                .map_or(Duration::ZERO, |open| between(open.at, now)),
+            failing_for: between(failing_since, now),
+            retry: &wanted.known.header.retry,
+        };
+        let (at, trouble) = match &outcome {
+            Ok(reply) => (reply.at, String::new()),
+            Err(error) => (now, error.to_string()),
+        };
+        match decide_after(outcome, sent) {
+            Decision::Answer { status, body } => {
+                let answer = Answer { status, body, at };
+                self.answer(wanted, progress, answer, took).await?;
+                self.keep(wanted, progress);
+                Ok(())
+            }
+            Decision::Again(again) => {
+                if again.nothing_happened {
+                    self.withdraw(progress).await?;
+                }
+                Err(wait(wanted, again, now, failing_since, &trouble))
+            }
+            Decision::Park => Err(match &progress.open {
+                Some(open) => park(wanted, open, &trouble),
+                None => progress.dead(*wanted.failure(DeadClass::ApiError, &trouble)),
+            }),
+            Decision::GiveUp => {
+                let failure = wanted.given_up(sent.failing_for, &trouble);
+                Err(progress.dead(*failure))
+            }
+            Decision::TooLarge => {
+                let failure = wanted.failure(DeadClass::Limit, &trouble);
+                Err(progress.dead(*failure))
+            }
+            Decision::Malformed => {
+                if !repeated {
+                    self.withdraw(progress).await?;
+                }
+                let failure = wanted.failure(DeadClass::ScriptError, &trouble);
+                Err(progress.dead(*failure))
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: &mut Progress,
+        mut answer: Answer,
+        took: Duration,
+    ) -> Result<(), End> {
+        answer.at = answer.at.max(progress.latest());
+        let step = Step {
+            number: progress.next_step(),
+            digest: wanted.digest,
+            effect: Effect::Call(wanted.call.clone()),
+            answer,
+        };
+        self.append(progress, JournalEntry::Answer(Box::new(step.clone())))
+            .await?;
+        self.observer
+            .effect_performed(&progress.run, &Performed { step: &step, took });
+        progress.answered(step);
+        Ok(())
+    }
+
+    async fn withdraw(&self, progress: &mut Progress) -> Result<(), End> {
+        if let Some(open) = progress.open.take() {
+            let number = open.number;
+            self.append(progress, JournalEntry::Withdrawn { number })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes into the journal, with the lines logged so far. While the store cannot take it, the run stays where
+    /// it is: what was sent must not be forgotten, and nobody else would end the claim.
+    async fn append(&self, progress: &mut Progress, entry: JournalEntry) -> Result<(), End> {
+        let append = Append {
+            lease: progress.lease,
+            entry,
+            logs: std::mem::take(&mut progress.logs),
+        };
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.store.append(vec![append.clone()]).await {
+                Ok(fenced) if fenced.first() == Some(&Fenced::Written) => return Ok(()),
+                Ok(_) | Err(StoreError::Closed) => return Err(End::Gone),
+                Err(error) => {
+                    tracing::error!(run = %progress.run.id, %error, "the journal cannot be written; the run waits for it");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(STORE_PAUSE_MAX);
+                }
+            }
+        }
+    }
+}
+
+impl Wanted<'_> {
+    fn may_be_kept(&self) -> bool {
+        self.call.cacheable && self.class == RepeatClass::Safe
+    }
+
+    fn failure(&self, class: DeadClass, message: &str) -> Box<Failure> {
+        let hint = match class {
+            DeadClass::Limit => "ask for less: name the fields that the rule needs",
+            DeadClass::ScriptError => "look at how the rule builds the path and the body",
+            _ => "look at Iconik's status page and the gateway's log; then retry the run",
+        };
+        let message = format!("{}: {message}", words(self.call));
+        at_call(
+            &self.known.program,
+            self.call,
+            class,
+            message,
+            hint.to_owned(),
+        )
+    }
+
+    fn given_up(&self, failing_for: Duration, trouble: &str) -> Box<Failure> {
+        let whole_seconds = Duration::from_secs(failing_for.as_secs());
+        let message = format!(
+            "it was tried for {} and failed to the end, lastly so: {trouble}",
+            format_duration(whole_seconds)
+        );
+        self.failure(DeadClass::ApiError, &message)
+    }
+
+    /// Whether the run may make one more call of this kind.
+    fn within_limits(&self, progress: &Progress) -> Result<(), Box<Failure>> {
+        let limits = self.known.header.limits;
+        let (name, limit) = if progress.next_step() >= limits.calls_per_run {
+            ("calls_per_run", limits.calls_per_run)
+        } else if self.class != RepeatClass::Safe && progress.writes() >= limits.writes_per_run {
+            ("writes_per_run", limits.writes_per_run)
+        } else {
+            return Ok(());
+        };
+        let message = format!(
+            "{} would be one more than the limit `{name}` of {limit} allows",
+            words(self.call)
+        );
+        let hint = format!(
+            "if that many are meant, raise it in the header: `limits: #{{ {name}: {} }}`",
+            limit.saturating_mul(2).max(1)
+        );
+        Err(at_call(
+            &self.known.program,
+            self.call,
+            DeadClass::Limit,
+            message,
+            hint,
+        ))
+    }
+}
+
+fn wait(
+    wanted: &Wanted<'_>,
+    again: Again,
+    now: Timestamp,
+    failing_since: Timestamp,
+    trouble: &str,
+) -> End {
+    let pause = again.pause.at_least + jitter(again.pause.jitter, fastrand::f64());
+    let until = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    let reason = format!("{} will be tried again: {trouble}", words(wanted.call));
+    End::waiting(until, reason, again.pause.counted.then_some(failing_since))
+}
+
+/// Hands the run to a person: what was sent, what is unknown, what can be done.
+fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
+    let how = match wanted.class {
+        RepeatClass::Safe | RepeatClass::Idempotent => {
+            "Sending it again would overwrite what was changed since"
+        }
+        RepeatClass::Creating => "Sending it again may make a second one",
+        RepeatClass::Acting => "Sending it again may set it off twice",
+    };
+    let reason = format!(
+        "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik: \
+         if it happened, cancel this run; if it did not, retry it. Later runs of its lane wait for that.",
+        open.number,
+        words(wanted.call),
+        open.at.round(jiff::Unit::Second).unwrap_or(open.at),
+    );
+    End::Settle(Settlement::Parked { reason })
+}
+
+fn count(call: &Call, outcome: &'static str) {
+    let method = call.method.as_str();
+    metrics::counter!("cuegate_calls_total", "method" => method, "outcome" => outcome).increment(1);
+}
+
+fn outcome_label(outcome: &Result<Reply, CallError>) -> &'static str {
+    match outcome {
+        Ok(_) => "success",
+        Err(CallError::Refused { .. }) => "refused",
+        Err(CallError::NotSent { .. }) => "not_sent",
+        Err(CallError::Throttled { .. }) => "throttled",
+        Err(CallError::Unauthorized { .. }) => "unauthorized",
+        Err(CallError::Uncertain { .. }) => "uncertain",
+        Err(CallError::TooLarge { .. }) => "too_large",
+        Err(CallError::Malformed { .. }) => "malformed",
+    }
+}

@@ -1,0 +1,217 @@
+//! Drives one claimed run: advance, perform the effect, journal its answer, and again from the top.
+//!
+//! Between two steps a run is nothing but its journal, so that is where it can be left at any time. Nothing that
+//! goes wrong around the script (the store, the sandbox, a stop) ends a run; it only ends the claim.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::clock::SharedClock;
+use crate::engine::{Advance, Moment, Outcome};
+use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
+use crate::store::{Claim, Settle, Settlement};
+
+use super::backoff::jitter;
+use super::door::Door;
+use super::programs::{Known, Programs};
+use super::progress::{End, Progress, between};
+use super::{Observer, Scripts};
+
+/// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
+const JOURNAL_BYTES_MAX: usize = 8 << 20;
+
+/// A run that was claimed this often and never got an answer journaled has stopped the gateway each time.
+const CLAIMS_WITHOUT_PROGRESS_MAX: u32 = 5;
+
+/// The longest pause after trouble that is our own and not the run's.
+const OWN_TROUBLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// What it takes to drive a run.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) door: Door,
+    pub(super) scripts: Arc<dyn Scripts>,
+    pub(super) programs: Programs,
+    pub(super) clock: SharedClock,
+    pub(super) observer: Arc<dyn Observer>,
+    /// Set once, when runs are to be left at their next step.
+    pub(super) stopping: AtomicBool,
+}
+
+/// A run at the end of its claim, ready to be settled.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) run: Run,
+    pub(super) settle: Settle,
+}
+
+impl Driver {
+    /// Drives a run until it ends or has to wait; nothing if the claim was lost.
+    pub(super) async fn drive(&self, claim: Claim) -> Option<Ended> {
+        let mut progress = Progress::of(claim);
+        self.observer.run_started(&progress.run, &progress.event);
+        let settlement = match self.until_the_end(&mut progress).await {
+            End::Settle(settlement) => settlement,
+            End::Gone => {
+                tracing::warn!(run = %progress.run.id, "the claim of a run was lost; nothing more is written about it");
+                return None;
+            }
+        };
+        Some(Ended {
+            settle: Settle {
+                lease: progress.lease,
+                settlement,
+                logs: progress.logs,
+                at: self.clock.now(),
+            },
+            run: progress.run,
+        })
+    }
+
+    async fn until_the_end(&self, progress: &mut Progress) -> End {
+        let known = match self.prepare(progress).await {
+            Ok(known) => known,
+            Err(end) => return end,
+        };
+        loop {
+            if let Err(end) = self.step(&known, progress).await {
+                return end;
+            }
+        }
+    }
+
+    /// Finds the rule as it was when the run was made, and gives up runs that must not go on.
+    async fn prepare(&self, progress: &Progress) -> Result<Arc<Known>, End> {
+        let run = &progress.run;
+        let found = self.programs.known(&run.rule_set, &run.rule).await;
+        let known = found
+            .map_err(|error| {
+                self.own_trouble(progress, &format!("the rule cannot be read: {error}"))
+            })?
+            .filter(|known| known.header.version == run.version)
+            .ok_or_else(|| progress.dead(version_missing(run)))?;
+        let age = between(run.created_at, self.clock.now());
+        if age > known.header.expires {
+            return Err(progress.dead(expired(known.header.expires)));
+        }
+        if run.attempt > CLAIMS_WITHOUT_PROGRESS_MAX {
+            return Err(progress.dead(crashed(run.attempt)));
+        }
+        Ok(known)
+    }
+
+    /// Advances to the next effect and performs it.
+    async fn step(&self, known: &Known, progress: &mut Progress) -> Result<(), End> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(End::Settle(Settlement::Released));
+        }
+        if progress.bytes() > JOURNAL_BYTES_MAX {
+            return Err(progress.dead(journal_full(progress)));
+        }
+        let moment = Moment {
+            started_at: progress.started_at(),
+        };
+        let advanced = self
+            .scripts
+            .advance(
+                &known.program,
+                progress.run.id,
+                moment,
+                &progress.event,
+                &progress.journal,
+            )
+            .await;
+        let Advance { outcome, logs } =
+            advanced.map_err(|trouble| self.own_trouble(progress, &trouble))?;
+        progress.logs = logs;
+        match outcome {
+            Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
+            Outcome::Finished => Err(ended(progress, Settlement::Succeeded)),
+            Outcome::Skipped(reason) => Err(ended(progress, Settlement::Skipped { reason })),
+            Outcome::Failed(failure) => Err(progress.dead(progress.skew(failure))),
+        }
+    }
+
+    /// Trouble of the gateway's own: the run goes on in a moment and is not blamed.
+    fn own_trouble(&self, progress: &Progress, trouble: &str) -> End {
+        tracing::warn!(run = %progress.run.id, trouble, "a run cannot be advanced at the moment");
+        let half = OWN_TROUBLE_PAUSE / 2;
+        let pause = half + jitter(half, fastrand::f64());
+        let until = self.clock.now().checked_add(pause);
+        End::waiting(
+            until.unwrap_or(jiff::Timestamp::MAX),
+            format!("the gateway could not advance it: {trouble}"),
+            progress.run.failing_since,
+        )
+    }
+}
+
+/// The end that the script came to, unless a write that it began is still open: then it came here by another way.
+fn ended(progress: &Progress, settlement: Settlement) -> End {
+    progress
+        .diverges_from_open(None)
+        .map_or(End::Settle(settlement), |failure| progress.dead(failure))
+}
+
+fn version_missing(run: &Run) -> Failure {
+    let message = format!(
+        "version {} of rule `{}` is not in the store any more",
+        run.version, run.rule
+    );
+    Failure {
+        hint: Some("replay the event on the version of now".to_owned()),
+        ..Failure::new(DeadClass::ScriptError, message)
+    }
+}
+
+fn expired(after: Duration) -> Failure {
+    let message = format!(
+        "it was unfinished for longer than {}",
+        format_duration(after)
+    );
+    Failure {
+        hint: Some(
+            "replay the event if it still matters; `expires` in the header sets the age".to_owned(),
+        ),
+        ..Failure::new(DeadClass::Expired, message)
+    }
+}
+
+fn crashed(claims: u32) -> Failure {
+    let message = format!(
+        "it was begun {claims} times without getting one step further, and the gateway stopped each time"
+    );
+    Failure {
+        hint: Some(
+            "look into the log before each start of the gateway; then retry the run".to_owned(),
+        ),
+        ..Failure::new(DeadClass::Crash, message)
+    }
+}
+
+fn journal_full(progress: &Progress) -> Failure {
+    let message = format!(
+        "the answers of its {} steps are larger than the {} MiB that a journal may hold",
+        progress.next_step(),
+        JOURNAL_BYTES_MAX >> 20
+    );
+    Failure {
+        hint: Some(
+            "ask for less: name the fields that the rule needs, or do less in one run".to_owned(),
+        ),
+        ..Failure::new(DeadClass::Limit, message)
+    }
+}
+
+/// The state that a settlement leads to, for metrics and log lines.
+pub(super) fn state_after(settlement: &Settlement) -> RunState {
+    match settlement {
+        Settlement::Succeeded => RunState::Succeeded,
+        Settlement::Skipped { .. } => RunState::Skipped,
+        Settlement::Dead(_) => RunState::Dead,
+        Settlement::Parked { .. } => RunState::Parked,
+        Settlement::Waiting { .. } => RunState::Waiting,
+        Settlement::Released => RunState::Queued,
+    }
+}

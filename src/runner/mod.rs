@@ -1,0 +1,164 @@
+//! Claims runs, advances them, performs their effects, and settles them.
+//!
+//! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
+//! are what they decide, without any I/O. A run holds a task only while something happens; while it waits it is a
+//! row in the store.
+
+mod backoff;
+mod decision;
+mod dispatch;
+mod door;
+mod drive;
+mod lookups;
+mod permission;
+mod programs;
+mod progress;
+#[cfg(test)]
+mod samples;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::clock::SharedClock;
+use crate::engine::{Advance, Moment};
+use crate::iconik::{CallError, IconikClient, Reply};
+use crate::model::{Call, Event, Program, Run, RunId, Step};
+use crate::store::{Settlement, Store};
+
+use self::door::Door;
+use self::drive::Driver;
+use self::lookups::Lookups;
+use self::programs::Programs;
+
+/// Advances rules.
+#[async_trait]
+pub trait Scripts: Send + Sync + Debug {
+    /// Runs a rule from the top to its next effect or to its end.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the sandbox's own trouble: the run is advanced again later and not blamed. What the
+    /// script does wrong is an outcome, not an error.
+    async fn advance(
+        &self,
+        program: &Arc<Program>,
+        run: RunId,
+        moment: Moment,
+        event: &Event,
+        journal: &[Step],
+    ) -> Result<Advance, String>;
+}
+
+/// Sends calls.
+#[async_trait]
+pub trait Outside: Send + Sync + Debug {
+    /// Sends one call, once.
+    ///
+    /// # Errors
+    ///
+    /// By what may be done next.
+    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+}
+
+#[async_trait]
+impl Outside for IconikClient {
+    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+        Self::send(self, call).await
+    }
+}
+
+/// Is told what the runner does. Called in its tasks, so it must be quick.
+pub trait Observer: Send + Sync + Debug {
+    /// A run was claimed: for the first time, or again after it had waited.
+    fn run_started(&self, run: &Run, event: &Event) {
+        let _ = (run, event);
+    }
+
+    /// The answer of an effect is in the journal.
+    fn effect_performed(&self, run: &Run, performed: &Performed<'_>) {
+        let _ = (run, performed);
+    }
+
+    /// The end of a claim is in the store. `run` is what it was when it was claimed.
+    fn run_settled(&self, run: &Run, settlement: &Settlement) {
+        let _ = (run, settlement);
+    }
+}
+
+impl Observer for () {}
+
+/// An effect with its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Performed<'a> {
+    /// What was asked and answered.
+    pub step: &'a Step,
+    /// How long the outside took; zero if the answer was at hand.
+    pub took: Duration,
+}
+
+/// How the runner works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most runs that are claimed at a time.
+    pub concurrency: usize,
+    /// How long a stop waits for runs to come to their next step.
+    pub drain: Duration,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            drain: Duration::from_secs(50),
+            observer: Arc::new(()),
+        }
+    }
+}
+
+/// The runner.
+#[derive(Debug)]
+pub struct Runner {
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    driver: Arc<Driver>,
+    options: Options,
+}
+
+impl Runner {
+    /// A runner that has not claimed anything yet. It can be stopped once.
+    pub fn new(
+        store: Arc<dyn Store>,
+        scripts: Arc<dyn Scripts>,
+        outside: Arc<dyn Outside>,
+        clock: SharedClock,
+        options: Options,
+    ) -> Self {
+        let door = Door {
+            store: Arc::clone(&store),
+            outside,
+            clock: Arc::clone(&clock),
+            observer: Arc::clone(&options.observer),
+            lookups: Lookups::default(),
+        };
+        let driver = Driver {
+            door,
+            scripts,
+            programs: Programs::new(Arc::clone(&store)),
+            clock: Arc::clone(&clock),
+            observer: Arc::clone(&options.observer),
+            stopping: AtomicBool::new(false),
+        };
+        Self {
+            store,
+            clock,
+            driver: Arc::new(driver),
+            options,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How far a claimed run is, in memory, while somebody drives it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::BINDING_VERSION;
+use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
+use crate::operations::{self, RepeatClass};
+use crate::store::{Claim, Intent, Lease, Settlement};
+
+/// Why a claim is over.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It ends like this.
+    Settle(Settlement),
+    /// Nothing can be written about it any more: it is somebody else's, or the store is closed.
+    Gone,
+}
+
+impl End {
+    /// The run goes on later.
+    pub(super) fn waiting(
+        until: Timestamp,
+        reason: impl Into<String>,
+        failing_since: Option<Timestamp>,
+    ) -> Self {
+        Self::Settle(Settlement::Waiting {
+            until,
+            reason: reason.into(),
+            failing_since,
+        })
+    }
+}
+
+/// A claimed run with its journal as it grows.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// Proves that the run is ours.
+    pub(super) lease: Lease,
+    /// The run as it was claimed; `failing_since` is kept current.
+    pub(super) run: Run,
+    /// Its event.
+    pub(super) event: Event,
+    /// The answered steps.
+    pub(super) journal: Vec<Step>,
+    /// The write that is open.
+    pub(super) open: Option<Intent>,
+    /// Lines that were logged since the last step and are not stored yet.
+    pub(super) logs: Vec<LogLine>,
+    bytes: usize,
+    writes: u32,
+}
+
+impl Progress {
+    pub(super) fn of(claim: Claim) -> Self {
+        Self {
+            lease: claim.lease,
+            bytes: claim.journal.iter().map(bytes_of).sum(),
+            writes: count(claim.journal.iter().filter(|step| wrote(step))),
+            run: claim.run,
+            event: claim.event,
+            journal: claim.journal,
+            open: claim.open_intent,
+            logs: Vec::new(),
+        }
+    }
+
+    /// The number of the step that comes next.
+    pub(super) fn next_step(&self) -> u32 {
+        count(self.journal.iter())
+    }
+
+    /// The journal's size.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many writes have been answered.
+    pub(super) fn writes(&self) -> u32 {
+        self.writes
+    }
+
+    /// Adds an answered step, as the store does.
+    pub(super) fn answered(&mut self, step: Step) {
+        self.bytes += bytes_of(&step);
+        self.writes += u32::from(wrote(&step));
+        self.open = None;
+        self.run.failing_since = None;
+        self.journal.push(step);
+    }
+
+    /// The script's time so far, so that no answer is earlier than the one before.
+    pub(super) fn latest(&self) -> Timestamp {
+        self.journal
+            .last()
+            .map_or_else(|| self.started_at(), |step| step.answer.at)
+    }
+
+    /// `time::now()` before the first answer; the same in every advance of the run.
+    pub(super) fn started_at(&self) -> Timestamp {
+        self.run.started_at.unwrap_or(self.run.created_at)
+    }
+
+    /// Whether the open write, if there is one, is what the script asks for now.
+    pub(super) fn diverges_from_open(&self, wanted: Option<(&Effect, Digest)>) -> Option<Failure> {
+        let open = self.open.as_ref()?;
+        match wanted {
+            Some((_, digest)) if open.number == self.next_step() && open.digest == digest => None,
+            _ => Some(self.diverged(open, wanted.map(|(effect, _)| effect))),
+        }
+    }
+
+    fn diverged(&self, open: &Intent, wanted: Option<&Effect>) -> Failure {
+        let now = match wanted {
+            Some(Effect::Call(call)) => format!("asks for {}", words(call)),
+            None => "ends without it".to_owned(),
+        };
+        let Effect::Call(sent) = &open.effect;
+        let message = format!(
+            "step {} was begun as {}, and now the rule {now}",
+            open.number,
+            words(sent)
+        );
+        let mut failure = Failure::new(DeadClass::Diverged, message);
+        failure.hint = Some(
+            "the first call may have happened: look in Iconik before the event is replayed".into(),
+        );
+        self.skew(failure)
+    }
+
+    /// A run that was begun under other bindings has not diverged by its own fault.
+    pub(super) fn skew(&self, mut failure: Failure) -> Failure {
+        if failure.class == DeadClass::Diverged && self.run.binding != BINDING_VERSION {
+            failure.class = DeadClass::VersionSkew;
+        }
+        failure
+    }
+
+    /// Ends the run as dead; a write that is still open then is named, because it may have happened.
+    pub(super) fn dead(&self, mut failure: Failure) -> End {
+        let told = matches!(failure.class, DeadClass::Diverged | DeadClass::VersionSkew);
+        if let (Some(open), false) = (&self.open, told) {
+            let Effect::Call(call) = &open.effect;
+            failure.message.push_str(&format!(
+                ". Step {}, {}, may have happened",
+                open.number,
+                words(call)
+            ));
+        }
+        End::Settle(Settlement::Dead(failure))
+    }
+}
+
+/// A call in a sentence.
+pub(super) fn words(call: &Call) -> String {
+    format!("`{} {}`", call.method, call.path)
+}
+
+/// The time from one moment to a later one; zero if the clock was set back between them.
+pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+fn wrote(step: &Step) -> bool {
+    let Effect::Call(call) = &step.effect;
+    class_of(call) != RepeatClass::Safe
+}
+
+fn class_of(call: &Call) -> RepeatClass {
+    operations::find(call.method, &call.path).map_or(RepeatClass::Acting, |operation| {
+        operations::class_of(operation, call.body.as_ref())
+    })
+}
+
+fn bytes_of(step: &Step) -> usize {
+    serde_json::to_vec(step).map_or(0, |text| text.len())
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,80 @@
+//! Values that the runner's tests share.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::iconik::CallError;
+use crate::model::{Call, Method, Program, RuleFile, RuleId, RuleVersion};
+
+pub(super) fn call(method: Method, path: &str) -> Call {
+    Call {
+        method,
+        path: path.to_owned(),
+        query: std::collections::BTreeMap::new(),
+        body: None,
+        cacheable: false,
+        position: None,
+    }
+}
+
+pub(super) fn program(allow: &[&str]) -> Program {
+    Program {
+        rule: RuleId::from("tag"),
+        version: RuleVersion::from("1"),
+        allow: allow.iter().map(|&scope| scope.to_owned()).collect(),
+        calls_max: 200,
+        main: RuleFile {
+            path: "tag.rhai".to_owned(),
+            source: "fn run(event) {\n    asset.trash();\n}\n".to_owned(),
+        },
+        libraries: Vec::new(),
+        site: String::new(),
+        vars: json!({}),
+    }
+}
+
+pub(super) fn refused(status: u16) -> CallError {
+    CallError::Refused {
+        status,
+        message: "no".to_owned(),
+        errors: json!(["no"]),
+        body: json!({"errors": ["no"]}),
+    }
+}
+
+pub(super) fn not_sent() -> CallError {
+    CallError::NotSent {
+        what: "connection refused".to_owned(),
+    }
+}
+
+pub(super) fn throttled(retry_after: Option<Duration>) -> CallError {
+    CallError::Throttled { retry_after }
+}
+
+pub(super) fn unauthorized() -> CallError {
+    CallError::Unauthorized {
+        message: "unknown token".to_owned(),
+    }
+}
+
+pub(super) fn uncertain(status: Option<u16>) -> CallError {
+    CallError::Uncertain {
+        status,
+        what: "no whole answer".to_owned(),
+    }
+}
+
+pub(super) fn too_large() -> CallError {
+    CallError::TooLarge {
+        status: 200,
+        limit_bytes: 1 << 20,
+    }
+}
+
+pub(super) fn malformed() -> CallError {
+    CallError::Malformed {
+        what: "no URL".to_owned(),
+    }
+}

@@ -1,0 +1,215 @@
+//! What every request passes before and after its operation: the log, trouble on purpose, the token, the
+//! rate limit. Both slash forms are accepted, because many clients leave the closing slash off and work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use hyper::body::Incoming;
+use serde_json::Value;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use super::operation::Caller;
+use super::rate::{Admission, Windows};
+use super::records::{ReceivedRequest, Records};
+use super::refusal::Refusal;
+use super::trouble::{Cut, HoldPoint, Trouble, Troubles};
+use super::{Credential, Shared};
+use crate::clock::SharedClock;
+
+/// The largest body that is read, in bytes.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const APP_ID: &str = "app-id";
+const AUTH_TOKEN: &str = "auth-token";
+const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+
+/// The way in.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) router: Router,
+    pub(super) credentials: Vec<Credential>,
+    pub(super) windows: Windows,
+    pub(super) troubles: Arc<Troubles>,
+    pub(super) records: Arc<Records>,
+    pub(super) clock: SharedClock,
+}
+
+/// A request as the door sees it.
+struct Visit {
+    number: u64,
+    method: String,
+    path: String,
+    request_id: String,
+}
+
+impl Door {
+    /// Answers a request, or cuts the connection on purpose.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Response, Cut> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(Body::new(body), BODY_BYTES_MAX).await else {
+            let message = "The body is too large or broke off";
+            let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message);
+            return Ok(refusal.into_response());
+        };
+        let visit = self.admitted(&parts, &body);
+        let outcome = self.handle(&visit, parts, body).await;
+        let status = outcome.as_ref().ok().map(|it| it.status().as_u16());
+        self.records
+            .update(visit.number, |request| request.status = status);
+        outcome
+    }
+
+    fn admitted(&self, parts: &Parts, body: &Bytes) -> Visit {
+        let path = parts.uri.path();
+        let path = path.strip_prefix("/API/").unwrap_or(path).trim_matches('/');
+        let method = parts.method.as_str().to_owned();
+        let path = format!("{path}/");
+        let request_id = Uuid::new_v4().simple().to_string();
+        let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri);
+        let number = self.records.received(ReceivedRequest {
+            number: 0,
+            at: self.clock.now(),
+            method: method.clone(),
+            path: path.clone(),
+            query: query.map(|Query(query)| query).unwrap_or_default(),
+            body: serde_json::from_slice(body).unwrap_or(Value::Null),
+            request_id: request_id.clone(),
+            user_id: None,
+            status: None,
+        });
+        Visit {
+            number,
+            method,
+            path,
+            request_id,
+        }
+    }
+
+    async fn handle(&self, visit: &Visit, parts: Parts, body: Bytes) -> Result<Response, Cut> {
+        let (method, path) = (visit.method.as_str(), visit.path.as_str());
+        let lose_answer = match self.troubles.strike(method, path) {
+            None => false,
+            Some(Trouble::LoseAnswer) => true,
+            Some(Trouble::LoseRequest) => return Err(Cut),
+            Some(Trouble::Answer {
+                status,
+                body,
+                retry_after,
+            }) => {
+                let mut answer = Json(body).into_response();
+                *answer.status_mut() =
+                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                if let Some(wait) = retry_after {
+                    let seconds = HeaderValue::from(wait.as_secs());
+                    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+                }
+                return Ok(answer);
+            }
+        };
+        let Some(credential) = self.credential(&parts.headers) else {
+            return Ok(Refusal::unauthorized().into_response());
+        };
+        self.records.update(visit.number, |request| {
+            request.user_id = Some(credential.user_id.clone());
+        });
+        let admission = self.windows.admit(&credential.app_id, Instant::now());
+        if let Admission::Refused { retry_after } = admission {
+            return Ok(refused(retry_after.map(|wait| wait.as_secs() + 1)));
+        }
+        let records = &self.records;
+        self.troubles
+            .pass(HoldPoint::Before, method, path, visit.number, records)
+            .await?;
+        let caller = Caller {
+            user_id: credential.user_id.clone(),
+            request_id: visit.request_id.clone(),
+            now: self.clock.now(),
+        };
+        let mut answer = self.perform(visit, parts, body, caller).await;
+        self.troubles
+            .pass(HoldPoint::After, method, path, visit.number, records)
+            .await?;
+        if lose_answer {
+            return Err(Cut);
+        }
+        if let Admission::Admitted { remaining } = admission {
+            let remaining = HeaderValue::from(remaining);
+            answer.headers_mut().insert(RATE_LIMIT_REMAINING, remaining);
+        }
+        Ok(answer)
+    }
+
+    /// Routes the request with the closing slash that the routes have.
+    async fn perform(&self, visit: &Visit, parts: Parts, body: Bytes, caller: Caller) -> Response {
+        if !parts.uri.path().starts_with("/API/") {
+            return unknown_path().await.into_response();
+        }
+        let target = match parts.uri.query() {
+            Some(query) => format!("/{}?{query}", visit.path),
+            None => format!("/{}", visit.path),
+        };
+        let Ok(target) = PathAndQuery::try_from(target) else {
+            return Refusal::bad("The path cannot be read").into_response();
+        };
+        let mut request = Request::from_parts(parts, Body::from(body));
+        *request.uri_mut() = Uri::from(target);
+        request.extensions_mut().insert(caller);
+        match self.router.clone().oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+
+    fn credential(&self, headers: &HeaderMap) -> Option<&Credential> {
+        let app_id = headers.get(APP_ID)?.to_str().ok()?;
+        let token = headers.get(AUTH_TOKEN)?.to_str().ok()?;
+        self.credentials
+            .iter()
+            .find(|it| it.app_id == app_id && it.auth_token.expose() == token)
+    }
+}
+
+/// All families behind one router.
+pub(super) fn router(site: Shared) -> Router {
+    super::assets::routes()
+        .merge(super::collections::routes())
+        .merge(super::custom_actions::routes())
+        .merge(super::jobs::routes())
+        .merge(super::metadata::routes())
+        .merge(super::segments::routes())
+        .merge(super::users::routes())
+        .merge(super::webhooks::routes())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .with_state(site)
+}
+
+async fn unknown_path() -> Refusal {
+    let message = "This path does not exist, or this simulator does not know it yet";
+    Refusal::new(StatusCode::NOT_FOUND, message)
+}
+
+async fn unknown_method() -> Refusal {
+    let message = "This path does not take this method";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
+fn refused(retry_after_seconds: Option<u64>) -> Response {
+    let message = "Too many requests";
+    let mut answer = Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from(0));
+    if let Some(seconds) = retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}

@@ -1,0 +1,288 @@
+//! Jobs, as the API keeps them: whoever made a job moves it along. Nothing here does the work that a job
+//! stands for, and jobs cause no events.
+
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::operation::{Ask, Caller, Done, operations};
+use super::paging::page;
+use super::refusal::Refusal;
+use super::shape::{Extent, Key, Kind, checked, key};
+use super::table::{Document, text};
+use super::world::{World, document, new_id, overlay};
+use crate::model::Method::{Delete, Get, Patch, Post, Put};
+
+const STATUSES: Kind = Kind::OneOf(&[
+    "READY",
+    "STARTED",
+    "FINISHED",
+    "FINISHED_WITH_WARNING",
+    "FAILED",
+    "WAITING",
+    "ABORT_PENDING",
+    "ABORTED",
+    "SKIPPED",
+    "PAUSED",
+    "DISCARDED",
+    "PENDING_USER",
+]);
+
+const TYPES: Kind = Kind::OneOf(&[
+    "MEDIAINFO",
+    "TRANSCODE",
+    "KEYFRAMES",
+    "EXPORT",
+    "DELETE",
+    "REINDEX",
+    "MOVE",
+    "TRANSFER",
+    "ANALYZE",
+    "METADATA",
+    "CUSTOM",
+    "SCAN",
+    "ARCHIVE",
+    "RESTORE",
+    "RESTORE_FROM_GLACIER",
+    "ACL",
+    "COPY",
+    "TRANSCRIPTION",
+    "REQUEST_COLLECTION_MAP",
+    "COLLECTION_CUSTOM_ORDER",
+    "STORAGE_GATEWAY_FILE_INGEST",
+    "MARK_MISSING",
+    "FACE_RECOGNITION",
+    "SET_APPROVAL",
+    "REQUEST_APPROVAL",
+    "CHANGE_PERSON",
+    "CONFIRM_PERSON",
+    "DELETE_PERSON",
+    "AUTOMATION",
+    "REVIEW_REQUEST",
+    "CONVERT_SAVED_SEARCH_TO_COLLECTION",
+    "CONVERT_SEARCH_TO_COLLECTION",
+    "DELETE_JOBS",
+    "EDIT_JOBS",
+    "METADATA_FILLING",
+    "PUBLISH",
+    "PUBLISH_SCHEDULED",
+]);
+
+/// The writable keys of `JobSchema`. The schema allows null for four of them only, but a recorded answer
+/// shows null for others too, so those take it back.
+const KEYS: [Key; 16] = [
+    key("type", TYPES).required(),
+    key("status", STATUSES).required(),
+    key("title", Kind::Text).required(),
+    key("action_context", Kind::Object).nullable(),
+    key("custom_type", Kind::Text).nullable(),
+    key("error_message", Kind::Text).nullable(),
+    key("has_children", Kind::Flag),
+    key("job_context", Kind::Object).nullable(),
+    key("message", Kind::Text).nullable(),
+    key("metadata", Kind::Object).nullable(),
+    key("object_id", Kind::Id).nullable(),
+    key("object_type", Kind::Text).nullable(),
+    key("parent_id", Kind::Id).nullable(),
+    key("progress_processed", Kind::Whole).nullable(),
+    key("progress_total", Kind::Whole).nullable(),
+    key("related_objects", Kind::List),
+];
+
+/// The keys of `JobsStateSchema`.
+const STATE_KEYS: [Key; 2] = [
+    key(
+        "action",
+        Kind::OneOf(&["PAUSE", "RESUME", "ABORT", "RESTART"]),
+    )
+    .required(),
+    key("job_ids", Kind::Ids).required(),
+];
+
+/// The query parameters of the list that compare with the key of the same name.
+const FILTERS: [&str; 6] = [
+    "type",
+    "status",
+    "object_id",
+    "object_type",
+    "parent_id",
+    "created_by",
+];
+
+/// The most jobs whose state one request may change.
+const STATE_JOBS_MAX: usize = 500;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/jobs/v1/jobs/", operations([(Get, list), (Post, create)]))
+        .route("/jobs/v1/jobs/state/", operations([(Put, change_states)]))
+        .route(
+            "/jobs/v1/jobs/{job_id}/",
+            operations([
+                (Get, read),
+                (Patch, change),
+                (Put, replace),
+                (Delete, remove),
+            ]),
+        )
+}
+
+fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let wanted = FILTERS
+        .iter()
+        .filter_map(|name| Some((*name, ask.query.get(*name)?.as_str())))
+        .collect::<Vec<_>>();
+    let ids = ask.query.get("ids");
+    let shown = world
+        .jobs
+        .iter()
+        .filter(|job| wanted.iter().all(|(key, value)| text(job, key) == *value))
+        .filter(|job| ids.is_none_or(|ids| ids.split(',').any(|id| id == text(job, "id"))))
+        .cloned()
+        .collect();
+    page(shown, &ask.path(), &ask.query).map(Done::ok)
+}
+
+fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let id = ask.param("job_id");
+    let job = world.jobs.get(id);
+    let job = job.ok_or_else(|| Refusal::not_found("Job", id))?;
+    Ok(Done::ok(job.clone()))
+}
+
+fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    add(world, &ask.caller, &ask.body()?, None).map(Done::created)
+}
+
+/// Makes a job; `id` only for a seed.
+pub(super) fn add(
+    world: &mut World,
+    caller: &Caller,
+    body: &Document,
+    id: Option<&str>,
+) -> Result<Document, Refusal> {
+    let given = checked(body, &KEYS, Extent::Whole)?;
+    let parent = text(&given, "parent_id");
+    if let Some(parent) = world.jobs.get_mut(parent) {
+        parent.insert("has_children".to_owned(), json!(true));
+    } else if !parent.is_empty() {
+        return Err(Refusal::invalid("parent_id", "There is no such job"));
+    }
+    let id = id.map_or_else(new_id, str::to_owned);
+    let now = caller.stamp();
+    let mut job = document(json!({
+        "action_context": null,
+        "children_progress": {},
+        "created_by": caller.user_id,
+        "custom_type": null,
+        "date_created": now,
+        "date_modified": now,
+        "error_message": null,
+        "has_children": false,
+        "id": id,
+        "job_context": null,
+        "message": null,
+        "metadata": {},
+        "object_id": null,
+        "object_type": null,
+        "parent_id": null,
+        "priority": 5,
+        "progress_processed": 0,
+        "progress_total": 0,
+        "related_objects": [],
+        "steps": [],
+    }));
+    overlay(&mut job, given);
+    set_progress(&mut job);
+    world.jobs.put(&id, job.clone());
+    Ok(job)
+}
+
+fn change(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    update(world, ask, Extent::Part)
+}
+
+fn replace(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    update(world, ask, Extent::Whole)
+}
+
+fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal> {
+    let id = ask.param("job_id");
+    let job = world.jobs.get_mut(id);
+    let job = job.ok_or_else(|| Refusal::not_found("Job", id))?;
+    let mut given = checked(&ask.body()?, &KEYS, extent)?;
+    if ask.flag("merge_metadata")
+        && let Some(Value::Object(new)) = given.get_mut("metadata")
+        && let Some(Value::Object(old)) = job.get("metadata")
+    {
+        let mut merged = old.clone();
+        merged.append(new);
+        *new = merged;
+    }
+    overlay(job, given);
+    job.insert("date_modified".to_owned(), ask.caller.stamp());
+    set_progress(job);
+    Ok(Done::ok(job.clone()))
+}
+
+fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let id = ask.param("job_id");
+    match world.jobs.remove(id) {
+        Some(_) => Ok(Done::no_content()),
+        None => Err(Refusal::not_found("Job", id)),
+    }
+}
+
+/// What each action makes of a job is inferred; a job that has ended stays as it is, unless restarted.
+fn change_states(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let given = checked(&ask.body()?, &STATE_KEYS, Extent::Whole)?;
+    let (status, revives) = match text(&given, "action") {
+        "PAUSE" => ("PAUSED", false),
+        "RESUME" => ("STARTED", false),
+        "ABORT" => ("ABORTED", false),
+        _ => ("READY", true),
+    };
+    let ids = given["job_ids"].as_array().map_or(&[][..], Vec::as_slice);
+    let ids = ids.iter().filter_map(Value::as_str).collect::<Vec<_>>();
+    if ids.is_empty() || ids.len() > STATE_JOBS_MAX {
+        let message = format!("Must be 1 to {STATE_JOBS_MAX} ids");
+        return Err(Refusal::invalid("job_ids", message));
+    }
+    if let Some(unknown) = ids.iter().find(|id| !world.jobs.contains(id)) {
+        return Err(Refusal::not_found("Job", unknown));
+    }
+    for id in ids {
+        if let Some(job) = world.jobs.get_mut(id)
+            && (revives || !has_ended(job))
+        {
+            job.insert("status".to_owned(), json!(status));
+            job.insert("date_modified".to_owned(), ask.caller.stamp());
+            set_progress(job);
+        }
+    }
+    Ok(Done::bare(StatusCode::CREATED))
+}
+
+fn has_ended(job: &Document) -> bool {
+    matches!(
+        text(job, "status"),
+        "FINISHED" | "FINISHED_WITH_WARNING" | "FAILED" | "ABORTED" | "SKIPPED" | "DISCARDED"
+    )
+}
+
+/// `progress` is read-only: per cent of the total, and 100 when finished.
+fn set_progress(job: &mut Document) {
+    let number = |key: &str| job.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let (processed, total) = (number("progress_processed"), number("progress_total"));
+    let finished = text(job, "status").starts_with("FINISHED");
+    let per_cent = if finished {
+        100
+    } else {
+        (processed.saturating_mul(100))
+            .checked_div(total)
+            .unwrap_or(0)
+            .min(100)
+    };
+    job.insert("progress".to_owned(), json!(per_cent));
+}

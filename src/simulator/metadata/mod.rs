@@ -1,0 +1,24 @@
+//! Metadata: fields (what may be said), views (which fields are shown together), values (what is said
+//! about an object, for an asset about one of its versions).
+
+mod fields;
+mod kinds;
+mod values;
+mod views;
+
+use axum::Router;
+
+use super::Shared;
+
+pub(super) use fields::add as add_field;
+pub(super) use values::{Target, Values, write};
+pub(super) use views::add as add_view;
+
+/// The pseudo-field by which a view separates its fields.
+const SEPARATOR: &str = "__separator__";
+
+pub(super) fn routes() -> Router<Shared> {
+    fields::routes()
+        .merge(views::routes())
+        .merge(values::routes())
+}

@@ -1,0 +1,199 @@
+//! An Iconik in memory, over HTTP: for tests, for the demo, and for people who write rules.
+//!
+//! It is stateful rather than a set of canned answers, because what must be shown is what a rule *did*: the
+//! asset in the trash, the field with its new value, the event that the write caused. It knows nothing of
+//! any client. One file is one family of the API; an operation is a plain function on the world that says
+//! what changed, and `operation` alone turns changes into events. What public material leaves open is
+//! marked "inferred" where it is decided.
+
+mod assets;
+mod collections;
+mod custom_actions;
+mod delivery;
+mod door;
+mod jobs;
+mod metadata;
+mod operation;
+mod options;
+mod paging;
+mod rate;
+mod reading;
+mod records;
+mod refusal;
+mod seed;
+mod segments;
+mod server;
+mod shape;
+mod table;
+mod trouble;
+mod users;
+mod webhooks;
+mod world;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use options::{
+    Credential, DEFAULT_DOMAIN, DEFAULT_USER, DeliveryOptions, RateLimit, SimulatorOptions,
+};
+pub use reading::WorldReader;
+pub use records::{Delivery, ReceivedRequest};
+pub use seed::{Seed, SeedError};
+pub use trouble::{Hold, HoldPoint, Matching, Trouble};
+
+use crate::clock::SharedClock;
+use delivery::Courier;
+use door::Door;
+use rate::Windows;
+use records::Records;
+use trouble::Troubles;
+use world::World;
+
+/// What operations share.
+#[derive(Debug)]
+struct Site {
+    world: Arc<Mutex<World>>,
+    courier: Courier,
+}
+
+type Shared = Arc<Site>;
+
+impl Site {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running simulator. Dropped without [`Simulator::stop`], it ends in the background.
+#[derive(Debug)]
+pub struct Simulator {
+    addr: SocketAddr,
+    site: Shared,
+    records: Arc<Records>,
+    troubles: Arc<Troubles>,
+    stopping: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Plants the seed and listens.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be had, or the seed holds something that Iconik would refuse
+    /// ([`io::ErrorKind::InvalidData`], with a [`SeedError`] inside).
+    pub async fn start(options: SimulatorOptions, clock: SharedClock) -> io::Result<Self> {
+        let (world, credentials) = seed::planted(&options, clock.now())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let listener = TcpListener::bind(options.listen).await?;
+        let addr = listener.local_addr()?;
+        // Whoever came first has chosen; any provider will do.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let world = Arc::new(Mutex::new(world));
+        let records = Arc::new(Records::new(options.log_entries));
+        let troubles = Arc::<Troubles>::default();
+        let courier = Courier::new(
+            Arc::clone(&world),
+            Arc::clone(&records),
+            Arc::clone(&clock),
+            options.delivery,
+        )
+        .map_err(io::Error::other)?;
+        let site = Arc::new(Site { world, courier });
+        let door = Door {
+            router: door::router(Arc::clone(&site)),
+            credentials,
+            windows: Windows::new(options.rate_limit),
+            troubles: Arc::clone(&troubles),
+            records: Arc::clone(&records),
+            clock,
+        };
+        let (stopping, stop) = watch::channel(false);
+        let server = tokio::spawn(server::serve(listener, Arc::new(door), stop));
+        Ok(Self {
+            addr,
+            site,
+            records,
+            troubles,
+            stopping,
+            server,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base URL of a client: `http://127.0.0.1:4711/API`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/API", self.addr)
+    }
+
+    /// What Iconik holds.
+    pub fn world(&self) -> WorldReader<'_> {
+        WorldReader { site: &self.site }
+    }
+
+    /// Every request that came in, oldest first, as far as the log reaches.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.records.requests()
+    }
+
+    /// Every attempt to deliver an event, oldest first, as far as the log reaches.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.records.deliveries()
+    }
+
+    /// How many events are on their way to a webhook, the retried included.
+    pub fn undelivered(&self) -> usize {
+        self.records.undelivered()
+    }
+
+    /// Holds every request that matches, before or after it is carried out, until the hold ends.
+    pub fn hold(&self, matching: Matching, point: HoldPoint) -> Hold {
+        self.troubles.hold(matching, point)
+    }
+
+    /// Gives trouble to the next `times` requests that match.
+    pub fn fault(&self, matching: Matching, times: u32, trouble: Trouble) {
+        self.troubles.add_fault(matching, times, trouble);
+    }
+
+    /// Waits until `look` finds what it looks for. It looks again after every request, held request and
+    /// delivery. Set a deadline around it.
+    pub async fn until<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        let mut happened = self.records.watch();
+        loop {
+            happened.mark_unchanged();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            happened
+                .changed()
+                .await
+                .expect("this simulator owns the sending side");
+        }
+    }
+
+    /// Stops listening, ends every connection and every delivery, answered or not.
+    pub async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        // Only a panic or an abort could be reported here, and then it is over as well.
+        (&mut self.server).await.ok();
+        self.site.courier.stop().await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.stopping.send_replace(true);
+    }
+}

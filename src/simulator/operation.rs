@@ -1,0 +1,239 @@
+//! One operation of the API is one plain function: `fn(&mut World, &Ask) -> Result<Done, Refusal>`.
+//!
+//! It reads and changes the world and says what changed; it does not know HTTP, clocks or webhooks. This
+//! file is the only place that puts operations behind paths and hands their changes on to the webhooks,
+//! under the same lock, so that events leave in the order in which the changes were made.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Shared;
+use super::refusal::Refusal;
+use super::table::Document;
+use super::world::{World, stamp};
+use crate::model::Method;
+
+/// What an operation is.
+pub(super) type Operation = fn(&mut World, &Ask) -> Result<Done, Refusal>;
+
+/// Who acts, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The user behind the token.
+    pub(super) user_id: String,
+    /// 32 hex digits; all events that the request causes carry it.
+    pub(super) request_id: String,
+    /// When the request came.
+    pub(super) now: Timestamp,
+}
+
+impl Caller {
+    /// The time of the request as the API writes times.
+    pub(super) fn stamp(&self) -> Value {
+        Value::String(stamp(self.now))
+    }
+}
+
+/// A request that passed the door.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    /// Who asks.
+    pub(super) caller: Caller,
+    /// The query parameters.
+    pub(super) query: BTreeMap<String, String>,
+    path: String,
+    params: HashMap<String, String>,
+    body: Bytes,
+}
+
+impl Ask {
+    /// The part of the path that the route names `name`.
+    pub(super) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// The path from `/API` on, for links to further pages.
+    pub(super) fn path(&self) -> String {
+        format!("/API{}", self.path)
+    }
+
+    /// Whether a yes-or-no parameter is set: `?merge_metadata` and `?merge_metadata=true` are.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.query
+            .get(name)
+            .is_some_and(|value| matches!(value.as_str(), "" | "true" | "True" | "1"))
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    ///
+    /// 400 if it is no JSON object.
+    pub(super) fn body(&self) -> Result<Document, Refusal> {
+        match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(body)) => Ok(body),
+            Ok(_) => Err(Refusal::bad("The body must be a JSON object")),
+            Err(error) => Err(Refusal::bad(format!("The body is not JSON: {error}"))),
+        }
+    }
+}
+
+impl FromRequest<Shared> for Ask {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, site: &Shared) -> Result<Self, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        let params = RawPathParams::from_request_parts(&mut parts, site)
+            .await
+            .map_err(|_| Refusal::bad("The path is not UTF-8"))?;
+        let params = params
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let Query(query) = Query::try_from_uri(&parts.uri)
+            .map_err(|error| Refusal::bad(format!("The query cannot be read: {error}")))?;
+        let caller = parts
+            .extensions
+            .remove::<Caller>()
+            .ok_or_else(Refusal::unauthorized)?;
+        let body = axum::body::to_bytes(body, usize::MAX)
+            .await
+            .map_err(|error| Refusal::bad(format!("The body broke off: {error}")))?;
+        Ok(Self {
+            caller,
+            query,
+            path: parts.uri.path().to_owned(),
+            params,
+            body,
+        })
+    }
+}
+
+/// What an operation did.
+#[derive(Debug)]
+pub(super) struct Done {
+    status: StatusCode,
+    body: Option<Value>,
+    changes: Vec<Change>,
+}
+
+impl Done {
+    /// 200 with a body.
+    pub(super) fn ok(body: impl Into<Value>) -> Self {
+        Self::new(StatusCode::OK, Some(body.into()))
+    }
+
+    /// 201 with the new object.
+    pub(super) fn created(body: impl Into<Value>) -> Self {
+        Self::new(StatusCode::CREATED, Some(body.into()))
+    }
+
+    /// A status without a body.
+    pub(super) fn bare(status: StatusCode) -> Self {
+        Self::new(status, None)
+    }
+
+    /// 204.
+    pub(super) fn no_content() -> Self {
+        Self::bare(StatusCode::NO_CONTENT)
+    }
+
+    fn new(status: StatusCode, body: Option<Value>) -> Self {
+        Self {
+            status,
+            body,
+            changes: Vec::new(),
+        }
+    }
+
+    /// The same, having changed something.
+    pub(super) fn with(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        self.changes.extend(changes);
+        self
+    }
+}
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        match self.body {
+            Some(body) => (self.status, Json(body)).into_response(),
+            None => self.status.into_response(),
+        }
+    }
+}
+
+/// Something that changed, in the words of the webhook envelope.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    /// The family: `assets`, `collections`.
+    pub(super) event_type: &'static str,
+    /// Which part of the object.
+    pub(super) realm: &'static str,
+    /// What happened to it.
+    pub(super) operation: &'static str,
+    /// The object; for sub-entities, as recorded for shares, the sub-entity.
+    pub(super) object_id: String,
+    /// The document that changed.
+    pub(super) data: Value,
+}
+
+impl Change {
+    /// `kind` is event type, realm and operation, in this order.
+    pub(super) fn new(
+        kind: (&'static str, &'static str, &'static str),
+        object_id: &str,
+        data: impl Into<Value>,
+    ) -> Self {
+        Self {
+            event_type: kind.0,
+            realm: kind.1,
+            operation: kind.2,
+            object_id: object_id.to_owned(),
+            data: data.into(),
+        }
+    }
+}
+
+/// The operations of one path.
+pub(super) fn operations<const N: usize>(
+    of_path: [(Method, Operation); N],
+) -> MethodRouter<Shared> {
+    of_path
+        .into_iter()
+        .fold(MethodRouter::new(), |router, (method, operation)| {
+            let handler = move |State(site): State<Shared>, ask: Ask| async move {
+                perform(&site, operation, &ask)
+            };
+            router.on(filter(method), handler)
+        })
+}
+
+fn perform(site: &Shared, operation: Operation, ask: &Ask) -> Response {
+    let mut world = site.world();
+    match operation(&mut world, ask) {
+        Ok(mut done) => {
+            let changes = std::mem::take(&mut done.changes);
+            site.courier.publish(&world, &ask.caller, changes);
+            done.into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}

@@ -1,0 +1,103 @@
+//! Looking at the world without asking over HTTP: for tests, and for whoever shows what a day changed.
+//! Every answer is a copy; nothing stays locked.
+
+use std::collections::BTreeMap;
+use std::sync::MutexGuard;
+
+use serde_json::{Value, json};
+
+use super::Site;
+use super::table::{Document, text};
+use super::world::{World, current_version};
+
+/// What the simulated Iconik holds, as its API shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct WorldReader<'a> {
+    pub(super) site: &'a Site,
+}
+
+impl WorldReader<'_> {
+    /// The system domain.
+    pub fn domain(&self) -> String {
+        self.world().domain.clone()
+    }
+
+    /// The asset, also one in the trash (`status` is `DELETED`).
+    pub fn asset(&self, id: &str) -> Option<Value> {
+        self.world().assets.get(id).map(value)
+    }
+
+    /// All assets, oldest first, those in the trash included.
+    pub fn assets(&self) -> Vec<Value> {
+        self.world().assets.iter().map(value).collect()
+    }
+
+    /// The metadata of an object by field, of an asset that of its current version. Fields without values
+    /// are absent. `object_type` is `assets`, `collections` or `segments`.
+    pub fn metadata(&self, object_type: &str, object_id: &str) -> BTreeMap<String, Vec<Value>> {
+        let world = self.world();
+        let asset = world.assets.get(object_id);
+        let version = match asset.filter(|_| object_type == "assets") {
+            Some(asset) => current_version(asset),
+            None => object_id,
+        };
+        world.values.plain(object_id, version)
+    }
+
+    /// The collection.
+    pub fn collection(&self, id: &str) -> Option<Value> {
+        self.world().collections.get(id).map(value)
+    }
+
+    /// All collections, oldest first.
+    pub fn collections(&self) -> Vec<Value> {
+        self.world().collections.iter().map(value).collect()
+    }
+
+    /// What lies in a collection, in the order of adding: object type and object id.
+    pub fn contents(&self, collection_id: &str) -> Vec<(String, String)> {
+        let world = self.world();
+        let entries = world.contents.get(collection_id).into_iter().flatten();
+        entries
+            .map(|entry| (entry.object_type.clone(), entry.object_id.clone()))
+            .collect()
+    }
+
+    /// The segments of an asset, oldest first.
+    pub fn segments(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        let segments = world.segments.iter();
+        segments
+            .filter(|segment| text(segment, "asset_id") == asset_id)
+            .map(value)
+            .collect()
+    }
+
+    /// The job.
+    pub fn job(&self, id: &str) -> Option<Value> {
+        self.world().jobs.get(id).map(value)
+    }
+
+    /// All jobs, oldest first.
+    pub fn jobs(&self) -> Vec<Value> {
+        self.world().jobs.iter().map(value).collect()
+    }
+
+    /// All webhooks, oldest first.
+    pub fn webhooks(&self) -> Vec<Value> {
+        self.world().webhooks.iter().map(value).collect()
+    }
+
+    /// All custom actions, oldest first.
+    pub fn custom_actions(&self) -> Vec<Value> {
+        self.world().custom_actions.iter().map(value).collect()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.site.world()
+    }
+}
+
+fn value(document: &Document) -> Value {
+    json!(document)
+}

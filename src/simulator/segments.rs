@@ -1,0 +1,238 @@
+//! Segments: markers, comments and ranges on an asset's time line. Their events are, like those of shares,
+//! inferred to carry the segment's own id as `object_id` and its document, with `asset_id`, as `data`.
+
+use axum::Router;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::metadata::{self, Target};
+use super::operation::{Ask, Caller, Change, Done, operations};
+use super::paging::page;
+use super::refusal::Refusal;
+use super::shape::{Extent, Key, Kind, checked, key};
+use super::table::{Document, text};
+use super::world::{World, current_version, document, new_id, overlay};
+use crate::model::Method::{Delete, Get, Patch, Post, Put};
+
+const TYPES: [&str; 10] = [
+    "MARKER",
+    "QC",
+    "GENERIC",
+    "COMMENT",
+    "TAG",
+    "TRANSCRIPTION",
+    "SCENE",
+    "PERSON",
+    "SHOT",
+    "SEMANTIC_TRANSCRIPTION",
+];
+
+/// The writable keys of `SegmentSchema`.
+const KEYS: [Key; 25] = [
+    key("segment_type", Kind::OneOf(&TYPES)).required(),
+    key("time_start_milliseconds", Kind::Whole).nullable(),
+    key("time_end_milliseconds", Kind::Whole).nullable(),
+    key("segment_text", Kind::Text).nullable(),
+    key("segment_color", Kind::Text),
+    key("segment_track", Kind::Text).nullable(),
+    key("segment_checked", Kind::Flag),
+    key("drawing", Kind::Object).nullable(),
+    key("external_id", Kind::Text).nullable(),
+    key("face_bounding_boxes", Kind::List).nullable(),
+    key("keyframe_id", Kind::Id).nullable(),
+    key("metadata", Kind::Object),
+    key("metadata_view_id", Kind::Id).nullable(),
+    key("parent_id", Kind::Id),
+    key("path", Kind::Text),
+    key("person_id", Kind::Id).nullable(),
+    key("project_id", Kind::Id).nullable(),
+    key("share_id", Kind::Id).nullable(),
+    key("share_user_email", Kind::Text).nullable(),
+    key("status", Kind::OneOf(&["ACTIVE", "DELETED"])),
+    key("top_level", Kind::Flag),
+    key("transcription", Kind::Object),
+    key("transcription_id", Kind::Id).nullable(),
+    key("user_id", Kind::Id),
+    key("version_id", Kind::Id),
+];
+
+/// The query parameters of the list that compare with the key of the same name.
+const FILTERS: [&str; 8] = [
+    "segment_type",
+    "segment_color",
+    "transcription_id",
+    "version_id",
+    "status",
+    "person_id",
+    "share_id",
+    "project_id",
+];
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route(
+            "/assets/v1/assets/{asset_id}/segments/",
+            operations([(Get, list), (Post, create)]),
+        )
+        .route(
+            "/assets/v1/assets/{asset_id}/segments/{segment_id}/",
+            operations([
+                (Get, read),
+                (Patch, change),
+                (Put, replace),
+                (Delete, remove),
+            ]),
+        )
+}
+
+/// The segments of the current version, unless a version or all are asked for.
+fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let mut wanted = FILTERS
+        .iter()
+        .filter_map(|name| Some((*name, ask.query.get(*name)?.as_str())))
+        .collect::<Vec<_>>();
+    let asset = world.asset(ask.param("asset_id"))?;
+    if !ask.flag("include_all_versions") && !ask.query.contains_key("version_id") {
+        wanted.push(("version_id", current_version(asset)));
+    }
+    if !ask.query.contains_key("status") {
+        wanted.push(("status", "ACTIVE"));
+    }
+    let shown = world
+        .segments
+        .iter()
+        .filter(|it| text(it, "asset_id") == ask.param("asset_id"))
+        .filter(|it| wanted.iter().all(|(key, value)| text(it, key) == *value))
+        .cloned()
+        .collect();
+    page(shown, &ask.path(), &ask.query).map(Done::ok)
+}
+
+fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    Ok(Done::ok(find(world, ask)?.clone()))
+}
+
+fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let (segment, change) = add(
+        world,
+        &ask.caller,
+        ask.param("asset_id"),
+        &ask.body()?,
+        None,
+    )?;
+    Ok(Done::created(segment).with([change]))
+}
+
+/// Makes a segment of an asset; `id` only for a seed.
+pub(super) fn add(
+    world: &mut World,
+    caller: &Caller,
+    asset_id: &str,
+    body: &Document,
+    id: Option<&str>,
+) -> Result<(Document, Change), Refusal> {
+    let version = current_version(world.asset(asset_id)?).to_owned();
+    let given = checked(body, &KEYS, Extent::Whole)?;
+    let id = id.map_or_else(new_id, str::to_owned);
+    let now = caller.stamp();
+    let mut segment = document(json!({
+        "asset_id": asset_id,
+        "date_created": now,
+        "date_modified": now,
+        "drawing": null,
+        "external_id": null,
+        "face_bounding_boxes": null,
+        "has_drawing": given.get("drawing").is_some_and(Value::is_object),
+        "id": id,
+        "keyframe_id": null,
+        "metadata": {},
+        "metadata_view_id": null,
+        "parent_id": null,
+        "person_id": null,
+        "project_id": null,
+        "segment_checked": false,
+        "segment_color": null,
+        "segment_text": null,
+        "segment_track": null,
+        "share_id": null,
+        "share_user_email": null,
+        "status": "ACTIVE",
+        "subclip_id": null,
+        "time_end_milliseconds": null,
+        "time_start_milliseconds": null,
+        "top_level": !given.contains_key("parent_id"),
+        "transcription_id": null,
+        "user_id": caller.user_id,
+        "version_id": version,
+    }));
+    overlay(&mut segment, given);
+    world.segments.put(&id, segment.clone());
+    if let Err(refusal) = write_metadata(world, caller, &segment) {
+        world.segments.remove(&id);
+        return Err(refusal);
+    }
+    let change = changed("create", &segment);
+    Ok((segment, change))
+}
+
+/// Metadata in a segment's own body is written through the view that the body names.
+fn write_metadata(world: &mut World, caller: &Caller, segment: &Document) -> Result<(), Refusal> {
+    let view = text(segment, "metadata_view_id");
+    match segment.get("metadata") {
+        Some(Value::Object(values)) if !view.is_empty() && !values.is_empty() => {
+            let target = Target::current(world, "segments", text(segment, "id"))?;
+            metadata::write(world, caller, &target, Some(view), values)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn change(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    update(world, ask, Extent::Part)
+}
+
+fn replace(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    update(world, ask, Extent::Whole)
+}
+
+fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal> {
+    let mut segment = find(world, ask)?.clone();
+    let mut given = checked(&ask.body()?, &KEYS, extent)?;
+    given.insert("date_modified".to_owned(), ask.caller.stamp());
+    let speaks_of_metadata = given.contains_key("metadata");
+    overlay(&mut segment, given);
+    if speaks_of_metadata {
+        write_metadata(world, &ask.caller, &segment)?;
+    }
+    world.segments.put(ask.param("segment_id"), segment.clone());
+    let change = changed("update", &segment);
+    Ok(Done::ok(segment).with([change]))
+}
+
+fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let mut segment = find(world, ask)?.clone();
+    let id = ask.param("segment_id");
+    if ask.flag("soft_delete") {
+        segment.insert("status".to_owned(), json!("DELETED"));
+        world.segments.put(id, segment.clone());
+    } else {
+        world.segments.remove(id);
+        world.values.forget(id);
+    }
+    Ok(Done::no_content().with([changed("delete", &segment)]))
+}
+
+fn find<'a>(world: &'a World, ask: &Ask) -> Result<&'a Document, Refusal> {
+    let (asset, id) = (ask.param("asset_id"), ask.param("segment_id"));
+    world.asset(asset)?;
+    world
+        .segments
+        .get(id)
+        .filter(|segment| text(segment, "asset_id") == asset)
+        .ok_or_else(|| Refusal::not_found("Segment", id))
+}
+
+fn changed(operation: &'static str, segment: &Document) -> Change {
+    let kind = ("assets", "segments", operation);
+    Change::new(kind, text(segment, "id"), segment.clone())
+}
