@@ -4,6 +4,7 @@ mod architecture;
 mod engine;
 mod reference;
 mod sandbox;
+mod simulator;
 mod sources;
 mod store_contract;
 mod store_sqlite;

@@ -1,6 +1,11 @@
 //! Worker processes of the real binary: what they answer, what they hold, and that no script outlives or
 //! outgrows them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests fail like the tests themselves"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
