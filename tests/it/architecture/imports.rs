@@ -58,7 +58,10 @@ fn path(code: &[String], mut at: usize, inside: &[String], found: &mut BTreeSet<
             "self" | "::" => {}
             "{" => {
                 at += 1;
-                while code.get(at).is_some_and(|token| token != "}") {
+                while code
+                    .get(at)
+                    .is_some_and(|token| token != "}" && token != ";")
+                {
                     at = path(code, at, &base, found);
                     at += usize::from(code.get(at).is_some_and(|token| token == ","));
                 }
