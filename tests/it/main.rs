@@ -3,6 +3,7 @@
 mod architecture;
 mod engine;
 mod reference;
+mod runs;
 mod sandbox;
 mod simulator;
 mod sources;
