@@ -63,7 +63,7 @@ pub(super) struct Names {
     pub(super) functions: BTreeMap<String, BTreeSet<usize>>,
     /// `module::name` likewise.
     pub(super) in_modules: BTreeMap<(String, String), BTreeSet<usize>>,
-    /// The functions and methods that we added, for suggestions.
+    /// The bare functions and methods that we added, for suggestions.
     pub(super) ours: BTreeSet<String>,
 }
 
@@ -85,33 +85,29 @@ impl Registry {
         R: Variant + Clone,
     {
         let name = doc.name();
-        let registration = if doc.is_property() {
-            FuncRegistration::new_getter(name)
-        } else {
-            let known = match doc.place {
-                Place::Module(module) => self
-                    .names
-                    .in_modules
-                    .entry((module.to_owned(), name.to_owned()))
-                    .or_default(),
-                Place::Top | Place::Type(_) => {
-                    self.names.functions.entry(name.to_owned()).or_default()
-                }
-            };
-            known.insert(N);
-            FuncRegistration::new(name).in_global_namespace()
-        };
-        self.names.ours.insert(name.to_owned());
-        let module = match doc.place {
-            Place::Module(module) => self.modules.entry(module).or_default(),
-            Place::Top | Place::Type(_) => &mut self.global,
-        };
-        if let Place::Module(_) = doc.place {
-            FuncRegistration::new(name)
-                .in_internal_namespace()
-                .set_into_module(module, function);
-        } else {
-            registration.set_into_module(module, function);
+        match doc.place {
+            Place::Module(module) => {
+                let key = (module.to_owned(), name.to_owned());
+                self.names.in_modules.entry(key).or_default().insert(N);
+                let module = self.modules.entry(module).or_default();
+                FuncRegistration::new(name)
+                    .in_internal_namespace()
+                    .set_into_module(module, function);
+            }
+            Place::Top | Place::Type(_) if doc.is_property() => {
+                FuncRegistration::new_getter(name).set_into_module(&mut self.global, function);
+            }
+            Place::Top | Place::Type(_) => {
+                self.names
+                    .functions
+                    .entry(name.to_owned())
+                    .or_default()
+                    .insert(N);
+                self.names.ours.insert(name.to_owned());
+                FuncRegistration::new(name)
+                    .in_global_namespace()
+                    .set_into_module(&mut self.global, function);
+            }
         }
         if !self
             .docs
@@ -183,7 +179,7 @@ impl Catalog {
         }
         engine.register_static_module("vars", vars.clone());
         engine.set_module_resolver(DummyModuleResolver::new());
-        for symbol in ["eval", "exit", "sleep_until", "import_path"] {
+        for symbol in ["eval", "exit"] {
             engine.disable_symbol(symbol);
         }
         engine

@@ -678,6 +678,18 @@ fn wrong_files_are_refused_with_place_and_suggestion() {
             "`fn each` is not supported yet",
         ),
         (
+            &format!("{head}fn run(event) {{ sleep(\"2h\"); }}"),
+            "`sleep` is not supported yet",
+        ),
+        (
+            &format!("{head}fn run(event) {{ state::set(\"a\", 1); }}"),
+            "`state` is not supported yet",
+        ),
+        (
+            &format!("{head}fn run(event) {{ egress::slack.post(#{{}}); }}"),
+            "`egress` is not supported yet",
+        ),
+        (
             &format!("{head}print(\"hello\");\nfn run(event) {{ }}"),
             "r.rhai:2:1",
         ),
