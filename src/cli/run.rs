@@ -50,7 +50,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
-    let config = match arguments.config.load() {
+    let loaded = match arguments.simulator {
+        Some(_) => arguments.config.load_for_rules(),
+        None => arguments.config.load(),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(error) => {
             terminal.complain(&error.to_string());

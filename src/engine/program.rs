@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope, Shared};
+use rhai::{
+    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Position as At, Scope, Shared,
+};
 use serde_json::Value;
 
 use super::bindings::EventView;
@@ -12,7 +14,7 @@ use super::catalog::{Catalog, vars_module};
 use super::session::{Phase, Session, SharedSession, position, terminated};
 use super::source::{Source, bound_parsing, sentence};
 use super::{Advance, EngineLimits, Moment, Outcome, When, failure};
-use crate::model::{DeadClass, Diagnostic, Event, Failure, Program, RuleFile, Step};
+use crate::model::{DeadClass, Diagnostic, Event, Failure, LogLevel, Program, RuleFile, Step};
 
 /// How deep functions may call each other.
 const CALL_DEPTH: usize = 32;
@@ -141,6 +143,13 @@ impl Linked {
         engine.set_max_map_size(limits.elements);
         let ticking = session.clone();
         engine.on_progress(move |_| ticking.tick().then_some(Dynamic::UNIT));
+        let printing = session.clone();
+        // A line too many sets the latch, which ends the script at its next operation.
+        let keep = move |text: &str| {
+            drop(printing.log(At::NONE, None, LogLevel::Info, text.to_owned()));
+        };
+        engine.on_print(keep.clone());
+        engine.on_debug(move |text, _, _| keep(text));
         self.answer_constants(&mut engine, session);
         engine
     }

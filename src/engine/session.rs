@@ -243,10 +243,11 @@ impl Session {
         self.state().now
     }
 
-    /// Keeps a line for the run's log.
+    /// Keeps a line for the run's log; the run ends where that is too much.
     pub(super) fn log(
         &self,
-        context: &NativeCallContext<'_>,
+        at: At,
+        file: Option<&str>,
         level: LogLevel,
         text: String,
     ) -> Fallible<()> {
@@ -255,12 +256,11 @@ impl Session {
         if state.log_bytes > self.limits.log_bytes {
             drop(state);
             let most = self.limits.log_bytes;
-            return Err(self.fail(
-                context,
-                DeadClass::Limit,
-                format!("the rule logged more than {most} bytes"),
-                None,
-            ));
+            let message = format!("the rule logged more than {most} bytes in one go");
+            let mut failure = Failure::new(DeadClass::Limit, message);
+            failure.position = position(at);
+            failure.hint = Some("log what a person needs to know, not every value".to_owned());
+            return Err(self.latch(Outcome::Failed(failure), file));
         }
         let line = LogLine {
             step: u32::try_from(state.answered).unwrap_or(u32::MAX),

@@ -108,8 +108,8 @@ pub enum Routed {
     Committed {
         /// Events that were new.
         events: usize,
-        /// Events that were there already; their decisions were dropped.
-        duplicates: usize,
+        /// The places in the batch of events that were there already; their decisions were dropped.
+        duplicates: Vec<usize>,
         /// The runs that were made, in order.
         runs: Vec<RunId>,
     },

@@ -560,6 +560,22 @@ fn log_lines_before_an_answered_step_are_not_told_again() {
 }
 
 #[test]
+fn what_is_printed_goes_to_the_log_and_is_bounded() {
+    let rule = rule_of("fn run(event) { print(\"one\"); debug(2); }");
+    let texts: Vec<String> = advance(&rule, Vec::new())
+        .logs
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    assert_eq!(texts, ["one", "2"]);
+    let failed = failure("let s = \"x\"; s.pad(10000, 'x'); loop { print(s); }");
+    assert!(
+        failed.message.contains("logged more than 65536 bytes"),
+        "{failed}"
+    );
+}
+
+#[test]
 fn metadata_is_typed_and_only_differences_are_written() {
     let rule = rule_of(
         "fn run(event) {

@@ -5,6 +5,7 @@ mod engine;
 mod reference;
 mod runs;
 mod sandbox;
+mod shipped;
 mod simulator;
 mod sources;
 mod store_contract;
