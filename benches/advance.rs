@@ -151,7 +151,7 @@ impl Case {
 
     /// Advances a second in this process, on one thread.
     fn here(&self, rule: &Rule, time: Duration) -> anyhow::Result<f64> {
-        let journal: Arc<[Step]> = self.journal.clone().into();
+        let journal = Arc::new(self.journal.clone());
         let mut clocked = Clocked::default();
         let until = Instant::now() + time;
         while Instant::now() < until {
