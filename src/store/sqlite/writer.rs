@@ -328,13 +328,14 @@ impl Desk {
         let committed = self.finish();
         metrics::histogram!("cuegate_store_commit_seconds", "file" => self.rules.file)
             .record(started.elapsed().as_secs_f64());
-        let made = [Change::Routable, Change::Claimable].map(|kind| {
-            let announced = |work: &Box<dyn Work>| work.announces() == Some(kind);
-            (committed.is_ok() && batch.written.iter().any(announced)).then_some(kind)
-        });
+        let announced = batch.written.iter().filter_map(|work| work.announces());
+        let mut announced: Vec<Change> = announced.collect();
+        announced.dedup();
         batch.answer(&committed);
-        for kind in made.into_iter().flatten() {
-            self.changes.announce(kind);
+        if committed.is_ok() {
+            for change in announced {
+                self.changes.announce(change);
+            }
         }
     }
 
