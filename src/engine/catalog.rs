@@ -4,7 +4,7 @@
 //! all read this one list, so none of them can drift from what is really there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::packages::{Package, StandardPackage};
@@ -149,7 +149,7 @@ impl Catalog {
             modules: registry
                 .modules
                 .into_iter()
-                .map(|(name, module)| (name, module.into()))
+                .map(|(name, module)| (name, indexed(name, module)))
                 .collect(),
             docs: registry.docs,
             names: registry.names,
@@ -192,7 +192,15 @@ pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
     for (name, value) in vars.as_object().into_iter().flatten() {
         module.set_var(name.as_str(), super::convert::to_dynamic(value));
     }
-    Arc::new(module)
+    indexed("vars", module)
+}
+
+/// A module as engines share it. One without index or id is copied by every engine that it is registered with,
+/// and there is an engine for every advance.
+fn indexed(name: &str, mut module: Module) -> Shared<Module> {
+    module.set_id(name);
+    module.build_index();
+    module.into()
 }
 
 /// Rhai tells its own functions as signatures, `name(a: …, b: …) -> …`; the number of commas tells the arity.

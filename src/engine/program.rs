@@ -248,7 +248,7 @@ impl Rule {
             self.limits,
             Phase::When,
             event.received_at,
-            Arc::from(Vec::new()),
+            Arc::default(),
         );
         match self.linked.call(&session, "when", event) {
             Ok(value) => match value.as_bool() {
@@ -273,7 +273,7 @@ impl Rule {
     }
 
     /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<[Step]>) -> Advance {
+    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
         let session = Session::new(
             self.program.clone(),
             self.limits,

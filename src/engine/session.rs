@@ -34,7 +34,7 @@ pub(super) struct Session {
     program: Arc<Program>,
     limits: EngineLimits,
     phase: Phase,
-    journal: Arc<[Step]>,
+    journal: Arc<Vec<Step>>,
     latched: AtomicBool,
     operations: AtomicU64,
     state: Mutex<State>,
@@ -66,7 +66,7 @@ impl Session {
         limits: EngineLimits,
         phase: Phase,
         started_at: Timestamp,
-        journal: Arc<[Step]>,
+        journal: Arc<Vec<Step>>,
     ) -> SharedSession {
         Arc::new(Self {
             program,

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::engine::When;
 use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
-use crate::store::{Decision, Routed, Routing, Store, StoreError};
+use crate::store::{Change, Decision, Routed, Routing, Store, StoreError};
 
 use self::decide::{Candidates, Domain, domain_of, named_rule};
 
@@ -162,7 +162,7 @@ impl Router {
     async fn route_and_wait(&mut self) {
         let store = Arc::clone(&self.store);
         // Before looking for events, so that one that arrives meanwhile is not missed.
-        let changed = store.changed(POLL);
+        let changed = store.changed(Change::Routable, POLL);
         match self.route_batch().await {
             Ok(Step::Routed { .. }) => {}
             Ok(Step::Stale) => tokio::time::sleep(PAUSE).await,

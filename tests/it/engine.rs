@@ -111,7 +111,7 @@ fn moment() -> Moment {
 }
 
 fn advance(rule: &Rule, journal: Vec<Step>) -> Advance {
-    rule.advance(moment(), &metadata_event(), Arc::from(journal))
+    rule.advance(moment(), &metadata_event(), Arc::new(journal))
 }
 
 fn run(body: &str) -> Outcome {
