@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cuegate::clock::SystemClock;
-use cuegate::model::{Event, EventId, RunState};
+use cuegate::model::{EventId, RunState};
 use cuegate::simulator::{Credential, Seed, Simulator, SimulatorOptions};
 use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store as _, StoredEvent};
 use rustix::process::{Pid, Signal, kill_process};
@@ -107,6 +107,8 @@ pub(crate) struct Gateway {
     directory: TempDir,
     http: reqwest::Client,
     process: Option<Process>,
+    /// `CUEGATE_LOG` of the next process.
+    log: Option<String>,
     /// What earlier processes said.
     past: String,
 }
@@ -125,6 +127,7 @@ impl Gateway {
                 .build()
                 .expect("a plain client can be built"),
             process: None,
+            log: None,
             past: String::new(),
         };
         fs::create_dir(gateway.path("rules")).expect("the directory is empty");
@@ -158,6 +161,18 @@ impl Gateway {
         self.write("cuegate.toml", &format!("{text}\n{more}"));
     }
 
+    /// Changes a line of the configuration.
+    pub(crate) fn replace(&self, line: &str, with: &str) {
+        let text = fs::read_to_string(self.path("cuegate.toml")).expect("it was written before");
+        assert!(text.contains(line), "{text}");
+        self.write("cuegate.toml", &text.replace(line, with));
+    }
+
+    /// Lets the next process log as `CUEGATE_LOG` says.
+    pub(crate) fn log(&mut self, filter: &str) {
+        self.log = Some(filter.to_owned());
+    }
+
     /// A command of the binary in this directory with this configuration and an empty environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
@@ -165,6 +180,7 @@ impl Gateway {
             .args(arguments)
             .current_dir(self.directory.path())
             .env_clear()
+            .envs(self.log.iter().map(|filter| ("CUEGATE_LOG", filter)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -348,10 +364,14 @@ impl Gateway {
         self.start().await;
     }
 
+    /// The id of the running process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.running().child.id().expect("it was not waited for")
+    }
+
     /// Sends a signal and waits for nothing.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.running().child.id().expect("it was not waited for");
-        let id = Pid::from_raw(id.try_into().expect("process ids are small"));
+        let id = Pid::from_raw(self.process_id().try_into().expect("process ids are small"));
         kill_process(id.expect("process ids are not 0"), signal).expect("the process is ours");
     }
 
