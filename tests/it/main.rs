@@ -1,13 +1,18 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
+mod acceptance;
 mod architecture;
+mod commands;
+mod crash;
 mod engine;
+mod gateway;
 mod reference;
 mod runs;
 mod sandbox;
 mod shipped;
 mod simulator;
 mod sources;
+mod starts_and_stops;
 mod store_contract;
 mod store_sqlite;
 mod tidy;
