@@ -363,7 +363,6 @@ fn a_wrong_configuration_is_shown_by_file_line_and_key() {
     for command in [
         &["config", "check"][..],
         &["serve"],
-        &["check"],
         &["config", "show"],
     ] {
         let said = desk.types(command);
