@@ -1,6 +1,8 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
 mod engine;
+mod examples;
+mod hostile;
 mod sandbox;
 mod store_contract;
 mod store_sqlite;
