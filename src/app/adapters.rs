@@ -1,12 +1,11 @@
-//! The sandbox and the client as router and runner want them. Both know only what they need of each.
+//! The sandbox as router and runner want it. Both know only what they need of it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::engine::{Advance, Moment, When};
-use crate::iconik::{CallError, IconikClient, Reply};
-use crate::model::{Call, Event, Program, RunId, Step};
+use crate::model::{Event, Program, RunId, Step};
 use crate::sandbox::Sandbox;
 use crate::{router, runner};
 
@@ -42,16 +41,5 @@ impl runner::Scripts for ScriptWorkers {
             .advance(program, run, moment, event, journal)
             .await
             .map_err(|e| e.to_string())
-    }
-}
-
-/// Calls go to Iconik over HTTP.
-#[derive(Clone, Debug)]
-pub struct Wire(pub Arc<IconikClient>);
-
-#[async_trait]
-impl runner::Outside for Wire {
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.0.send(call).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::adapters::{ScriptWorkers, Wire};
+use super::adapters::ScriptWorkers;
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError, domain};
 use crate::config::Config;
@@ -75,7 +75,7 @@ impl Gateway {
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
-            Arc::new(Wire(Arc::clone(&client))),
+            Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             runner::Options {
                 drain: config.server.drain,

@@ -10,7 +10,7 @@ mod gateway;
 mod rules;
 mod serve;
 
-pub use adapters::{ScriptWorkers, Wire};
+pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};
 pub use rules::{RulesAt, RulesError, RulesLoaded};
 pub use serve::App;

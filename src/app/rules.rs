@@ -67,9 +67,8 @@ pub(super) struct RuleLoader {
 impl RuleLoader {
     /// The first load: when the files are bad, the last good set comes from the store.
     pub(super) async fn start(&self) -> Result<RulesLoaded, StoreError> {
-        let error = match self.load().await {
-            Ok(_) => return Ok(RulesLoaded::Active),
-            Err(error) => error,
+        let Err(error) = self.load().await else {
+            return Ok(RulesLoaded::Active);
         };
         let Some(last) = self.store.active_rule_set().await? else {
             self.readiness

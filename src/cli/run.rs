@@ -68,10 +68,18 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
 
 type Stopped = (Exit, String);
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that it can be handed to map_err as it is"
+)]
 fn usage(message: impl ToString) -> Stopped {
     (Exit::Usage, message.to_string())
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that it can be handed to map_err as it is"
+)]
 fn findings(message: impl ToString) -> Stopped {
     (Exit::Findings, message.to_string())
 }

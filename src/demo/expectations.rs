@@ -16,92 +16,101 @@ pub struct Expectation {
     pub seen: bool,
 }
 
+type Looked = Result<Vec<(&'static str, bool)>, PersonError>;
+
 /// Asks the simulator for every expected effect.
 pub(super) async fn look(person: &Person, day: &Day) -> Result<Vec<Expectation>, PersonError> {
-    let mut found = Vec::new();
-    let mut expect = |rule, effect, seen| found.push(Expectation { rule, effect, seen });
-    let field = async |asset: &str, name: &str| {
-        person
-            .values(&format!("assets/{asset}"), OPERATIONS, name)
-            .await
+    let looked = [
+        ("tag_on_arrival", tagged(person, day).await?),
+        ("subclip_from_marker", clipped(person, day).await?),
+        ("campaign_from_collection", campaigned(person, day).await?),
+        ("expired_to_trash", trashed(person, day).await?),
+        ("release_button", released(person, day).await?),
+    ];
+    let each = |(rule, effects): (&'static str, Vec<(&'static str, bool)>)| {
+        effects
+            .into_iter()
+            .map(move |(effect, seen)| Expectation { rule, effect, seen })
     };
+    Ok(looked.into_iter().flat_map(each).collect())
+}
 
-    let rule = "tag_on_arrival";
-    let desk = field(&day.match_recording, "desk").await?;
-    expect(
-        rule,
-        "the match recording is tagged for the desk \"sport\"",
-        desk == [json!("sport")],
-    );
-    let keywords = field(&day.evening_news, "keywords").await?;
-    expect(
-        rule,
-        "the evening news carries the keyword \"news\"",
-        keywords == [json!("news")],
-    );
-    let arrived = field(&day.old_interview, "arrived").await?;
-    expect(
-        rule,
-        "the old interview carries the day of its arrival",
-        arrived.len() == 1,
-    );
+async fn tagged(person: &Person, day: &Day) -> Looked {
+    let desk = field(person, &day.match_recording, "desk").await?;
+    let keywords = field(person, &day.evening_news, "keywords").await?;
+    let arrived = field(person, &day.old_interview, "arrived").await?;
+    Ok(vec![
+        (
+            "the match recording is tagged for the desk \"sport\"",
+            desk == [json!("sport")],
+        ),
+        (
+            "the evening news carries the keyword \"news\"",
+            keywords == [json!("news")],
+        ),
+        (
+            "the old interview carries the day of its arrival",
+            arrived.len() == 1,
+        ),
+    ])
+}
 
-    let rule = "subclip_from_marker";
+async fn clipped(person: &Person, day: &Day) -> Looked {
     let subclip = subclip_of(person, &day.match_recording).await?;
-    expect(
-        rule,
-        "the match has the subclip \"Winning goal\"",
-        subclip.is_some(),
-    );
     let job = job_titled(person, "Finish subclip: Winning goal").await?;
     let about = job.as_ref().and_then(|job| job["object_id"].as_str());
-    expect(
-        rule,
-        "a job asks the desk to finish it",
-        subclip.is_some() && about == subclip.as_deref(),
-    );
+    Ok(vec![
+        (
+            "the match has the subclip \"Winning goal\"",
+            subclip.is_some(),
+        ),
+        (
+            "a job asks the desk to finish it",
+            subclip.is_some() && about == subclip.as_deref(),
+        ),
+    ])
+}
 
-    let rule = "campaign_from_collection";
-    let campaign = field(&day.trailer, "campaign").await?;
-    expect(
-        rule,
+async fn campaigned(person: &Person, day: &Day) -> Looked {
+    let campaign = field(person, &day.trailer, "campaign").await?;
+    Ok(vec![(
         "the trailer takes over the campaign \"Summer 2026\"",
         campaign == [json!("Summer 2026")],
-    );
+    )])
+}
 
-    let rule = "expired_to_trash";
-    expect(
-        rule,
-        "the old interview is in the trash",
-        status(person, &day.old_interview).await? == "DELETED",
-    );
-    expect(
-        rule,
-        "the interview on hold is not",
-        status(person, &day.held_interview).await? == "ACTIVE",
-    );
-    expect(
-        rule,
-        "the evening news, good until 2999, is not",
-        status(person, &day.evening_news).await? == "ACTIVE",
-    );
+async fn trashed(person: &Person, day: &Day) -> Looked {
+    let old = status(person, &day.old_interview).await?;
+    let held = status(person, &day.held_interview).await?;
+    let news = status(person, &day.evening_news).await?;
+    Ok(vec![
+        ("the old interview is in the trash", old == "DELETED"),
+        ("the interview on hold is not", held == "ACTIVE"),
+        (
+            "the evening news, good until 2999, is not",
+            news == "ACTIVE",
+        ),
+    ])
+}
 
-    let rule = "release_button";
-    let released = field(&day.evening_news, "released").await?;
-    expect(
-        rule,
-        "the evening news is released for air",
-        released == [json!(true)],
-    );
-    let held = field(&day.held_interview, "released").await?;
-    expect(
-        rule,
-        "the interview on hold is not released",
-        held.is_empty(),
-    );
+async fn released(person: &Person, day: &Day) -> Looked {
+    let news = field(person, &day.evening_news, "released").await?;
+    let held = field(person, &day.held_interview, "released").await?;
     let job = job_titled(person, "Released 1 of 2").await?;
-    expect(rule, "a job says \"Released 1 of 2\"", job.is_some());
-    Ok(found)
+    Ok(vec![
+        (
+            "the evening news is released for air",
+            news == [json!(true)],
+        ),
+        ("the interview on hold is not released", held.is_empty()),
+        ("a job says \"Released 1 of 2\"", job.is_some()),
+    ])
+}
+
+async fn field(person: &Person, asset: &str, name: &str) -> Result<Vec<Value>, PersonError> {
+    person
+        .values(&format!("assets/{asset}"), OPERATIONS, name)
+        .await
 }
 
 async fn status(person: &Person, asset: &str) -> Result<String, PersonError> {

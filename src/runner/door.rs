@@ -24,7 +24,13 @@ use super::programs::Known;
 use super::progress::{End, Progress, between, words};
 use super::{Observer, Outside, Performed};
 
-/// The longest pause between two tries to write into a store that cannot at the moment.
+/// How long a run keeps trying to write into a journal that cannot be written.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first pause between two tries.
+const STORE_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// The longest pause between two tries.
 const STORE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The door.
@@ -122,6 +128,8 @@ impl Door {
             effect: Effect::Call(wanted.call.clone()),
             at: now,
         };
+        self.append(progress, JournalEntry::Intent(intent.clone()))
+            .await?;
         progress.open = Some(intent);
         Ok(())
     }
@@ -217,25 +225,29 @@ impl Door {
         Ok(())
     }
 
-    /// Writes into the journal, with the lines logged so far. While the store cannot take it, the run stays where
-    /// it is: what was sent must not be forgotten, and nobody else would end the claim.
+    /// Writes into the journal, with the lines logged so far. While the store cannot take it the run stays where it
+    /// is, for a while: an answer that is forgotten makes a write uncertain.
     async fn append(&self, progress: &mut Progress, entry: JournalEntry) -> Result<(), End> {
         let append = Append {
             lease: progress.lease,
             entry,
             logs: std::mem::take(&mut progress.logs),
         };
-        let mut pause = Duration::from_millis(50);
+        let deadline = Instant::now() + STORE_PATIENCE;
+        let mut pause = STORE_PAUSE_MIN;
         loop {
-            match self.store.append(vec![append.clone()]).await {
+            let error = match self.store.append(vec![append.clone()]).await {
                 Ok(fenced) if fenced.first() == Some(&Fenced::Written) => return Ok(()),
                 Ok(_) | Err(StoreError::Closed) => return Err(End::Gone),
-                Err(error) => {
-                    tracing::error!(run = %progress.run.id, %error, "the journal cannot be written; the run waits for it");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(STORE_PAUSE_MAX);
-                }
+                Err(error) => error,
+            };
+            tracing::error!(run = %progress.run.id, %error, "the journal of a run cannot be written");
+            if Instant::now() >= deadline {
+                let trouble = format!("its journal cannot be written: {error}");
+                return Err(End::own_trouble(&self.clock, progress, &trouble));
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(STORE_PAUSE_MAX);
         }
     }
 }
@@ -308,7 +320,11 @@ fn wait(
     let pause = again.pause.at_least + jitter(again.pause.jitter, fastrand::f64());
     let until = now.checked_add(pause).unwrap_or(Timestamp::MAX);
     let reason = format!("{} will be tried again: {trouble}", words(wanted.call));
-    End::waiting(until, reason, again.pause.counted.then_some(failing_since))
+    End::Settle(Settlement::Waiting {
+        until,
+        reason,
+        failing_since: again.pause.counted.then_some(failing_since),
+    })
 }
 
 /// Hands the run to a person: what was sent, what is unknown, what can be done.

@@ -12,7 +12,6 @@ use crate::engine::{Advance, Moment, Outcome};
 use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
 use crate::store::{Claim, Settle, Settlement};
 
-use super::backoff::jitter;
 use super::door::Door;
 use super::programs::{Known, Programs};
 use super::progress::{End, Progress, between};
@@ -23,9 +22,6 @@ const JOURNAL_BYTES_MAX: usize = 8 << 20;
 
 /// A run that was claimed this often and never got an answer journaled has stopped the gateway each time.
 const CLAIMS_WITHOUT_PROGRESS_MAX: u32 = 5;
-
-/// The longest pause after trouble that is our own and not the run's.
-const OWN_TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What it takes to drive a run.
 #[derive(Debug)]
@@ -87,7 +83,11 @@ impl Driver {
         let found = self.programs.known(&run.rule_set, &run.rule).await;
         let known = found
             .map_err(|error| {
-                self.own_trouble(progress, &format!("the rule cannot be read: {error}"))
+                End::own_trouble(
+                    &self.clock,
+                    progress,
+                    &format!("the rule cannot be read: {error}"),
+                )
             })?
             .filter(|known| known.header.version == run.version)
             .ok_or_else(|| progress.dead(version_missing(run)))?;
@@ -123,7 +123,7 @@ impl Driver {
             )
             .await;
         let Advance { outcome, logs } =
-            advanced.map_err(|trouble| self.own_trouble(progress, &trouble))?;
+            advanced.map_err(|trouble| End::own_trouble(&self.clock, progress, &trouble))?;
         progress.logs = logs;
         match outcome {
             Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
@@ -131,19 +131,6 @@ impl Driver {
             Outcome::Skipped(reason) => Err(ended(progress, Settlement::Skipped { reason })),
             Outcome::Failed(failure) => Err(progress.dead(progress.skew(failure))),
         }
-    }
-
-    /// Trouble of the gateway's own: the run goes on in a moment and is not blamed.
-    fn own_trouble(&self, progress: &Progress, trouble: &str) -> End {
-        tracing::warn!(run = %progress.run.id, trouble, "a run cannot be advanced at the moment");
-        let half = OWN_TROUBLE_PAUSE / 2;
-        let pause = half + jitter(half, fastrand::f64());
-        let until = self.clock.now().checked_add(pause);
-        End::waiting(
-            until.unwrap_or(jiff::Timestamp::MAX),
-            format!("the gateway could not advance it: {trouble}"),
-            progress.run.failing_since,
-        )
     }
 }
 

@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::SharedClock;
 use crate::engine::BINDING_VERSION;
 use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Claim, Intent, Lease, Settlement};
+
+use super::backoff::jitter;
+
+/// The longest pause after trouble that is our own and not the run's.
+const OWN_TROUBLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a claim is over.
 #[derive(Debug)]
@@ -19,16 +25,17 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The run goes on later.
-    pub(super) fn waiting(
-        until: Timestamp,
-        reason: impl Into<String>,
-        failing_since: Option<Timestamp>,
-    ) -> Self {
+    /// Trouble of the gateway's own: the run goes on in a moment and is not blamed.
+    pub(super) fn own_trouble(clock: &SharedClock, progress: &Progress, trouble: &str) -> Self {
+        tracing::warn!(run = %progress.run.id, trouble, "a run cannot go on at the moment");
+        let half = OWN_TROUBLE_PAUSE / 2;
+        let until = clock
+            .now()
+            .checked_add(half + jitter(half, fastrand::f64()));
         Self::Settle(Settlement::Waiting {
-            until,
-            reason: reason.into(),
-            failing_since,
+            until: until.unwrap_or(Timestamp::MAX),
+            reason: format!("the gateway could not go on with it: {trouble}"),
+            failing_since: progress.run.failing_since,
         })
     }
 }

@@ -21,6 +21,10 @@ const LIBRARIES: &str = "lib/";
 /// A set may take the time of one file, and this part of it for each file: most files need much less.
 const SHARE: u32 = 20;
 
+const SMALLER: &str = "make it smaller: fewer parameters, cases and literals in one function; the limits are `compile` and `memory` in [sandbox]";
+const REPORT: &str =
+    "take out the last change of this file; no file should be able to do this, so please report it";
+
 impl Sandbox {
     /// Compiles and checks a whole set of rule files. A file on which the compiler hangs, crashes or takes
     /// too much memory is a diagnostic like any other mistake; then it is the only kind that is reported.
@@ -53,7 +57,7 @@ impl Sandbox {
                     "compiling this file together with the other {} {death}",
                     count - 1
                 );
-                Ok(refused(vec![finding(name, message)]))
+                Ok(refused(vec![finding(name, message).with_hint(SMALLER)]))
             }
         }
     }
@@ -75,13 +79,17 @@ impl Sandbox {
                 .compile_within(&tried, vars, self.config.compile)
                 .await?;
             if let Err(death) = &result {
-                let message = match death.cause {
+                culprits.push(match death.cause {
                     Cause::Cpu { .. } | Cause::Wall | Cause::Memory => {
-                        format!("compiling this file {death}")
+                        let message = format!("compiling this file {death}");
+                        finding(&file.path, message).with_hint(SMALLER)
                     }
-                    _ => format!("compiling this file crashed the compiler: it {death}"),
-                };
-                culprits.push(finding(&file.path, message));
+                    _ => {
+                        let message =
+                            format!("compiling this file crashed the compiler: it {death}");
+                        finding(&file.path, message).with_hint(REPORT)
+                    }
+                });
             }
             if result.is_err() || !file.path.starts_with(LIBRARIES) {
                 tried.pop();
@@ -112,7 +120,10 @@ impl Sandbox {
             if worker.stage(&request).is_err() {
                 let name = files.first().map_or("", |file| &file.path);
                 let message = "all rule files together are larger than a worker process accepts";
-                return Ok(Ok(refused(vec![finding(name, message.to_owned())])));
+                return Ok(Ok(refused(vec![
+                    finding(name, message.to_owned())
+                        .with_hint("keep fewer files in the directory"),
+                ])));
             }
             let death = match worker.exchange(budget).await {
                 Ok(Answer::Compiled(compiled)) => return Ok(Ok(compiled)),
@@ -139,10 +150,7 @@ fn finding(file: &str, message: String) -> Diagnostic {
         file: file.to_owned(),
         position: None,
         message,
-        hint: Some(
-            "make it smaller: fewer parameters, cases and literals in one function; the limit is `compile` in [sandbox]"
-                .to_owned(),
-        ),
+        hint: None,
         excerpt: None,
     }
 }

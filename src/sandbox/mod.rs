@@ -69,8 +69,8 @@ pub struct Report {
     pub workers: usize,
     /// Processes that exist. It is lower for a moment while a dead one is replaced.
     pub alive: usize,
-    /// The walls around them, as they said themselves. `None` while every one is busy.
-    pub layers: Option<Layers>,
+    /// The walls around each of them, as it says itself.
+    pub layers: Layers,
 }
 
 /// The program that this process runs, also after its file has been replaced: what workers are made from
@@ -108,11 +108,10 @@ impl Sandbox {
 
     /// How the sandbox is.
     pub fn report(&self) -> Report {
-        let (alive, layers) = self.pool.survey();
         Report {
             workers: self.pool.size(),
-            alive,
-            layers,
+            alive: self.pool.alive(),
+            layers: self.pool.layers(),
         }
     }
 

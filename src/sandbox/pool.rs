@@ -29,6 +29,8 @@ pub(super) struct Pool {
     size: u32,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Worker>>,
+    /// As the first worker said; the others are made alike.
+    layers: Layers,
     stopping: watch::Sender<bool>,
     roll: Roll,
 }
@@ -49,12 +51,17 @@ impl Pool {
                 program: program.clone(),
                 reason,
             })?;
+        let layers = idle
+            .first()
+            .map_or_else(Layers::default, |worker| worker.layers);
+        tracing::info!(workers, ?layers, "The sandbox has started its workers.");
         Ok(Arc::new(Self {
             permits: Arc::new(Semaphore::new(idle.len())),
             program,
             setup,
             size,
             idle: Mutex::new(idle),
+            layers,
             stopping: watch::Sender::new(false),
             roll,
         }))
@@ -80,6 +87,7 @@ impl Pool {
         lease.worker = self.take_idle(prefer);
         let alive = lease.worker.as_mut().is_some_and(Worker::is_alive);
         if !alive {
+            metrics::counter!("cuegate_sandbox_deaths_total", "reason" => "idle").increment(1);
             lease.replace().await?;
         }
         Ok(lease)
@@ -102,15 +110,18 @@ impl Pool {
         usize::try_from(self.size).unwrap_or(usize::MAX)
     }
 
-    /// How many processes are alive, and the walls that stand around every idle one.
-    pub(super) fn survey(&self) -> (usize, Option<Layers>) {
-        let mut idle = self.idle();
-        let dead = idle
+    pub(super) fn layers(&self) -> Layers {
+        self.layers
+    }
+
+    /// How many processes exist, without those that died while idle.
+    pub(super) fn alive(&self) -> usize {
+        let dead: usize = self
+            .idle()
             .iter_mut()
             .map(|worker| usize::from(!worker.is_alive()))
-            .sum::<usize>();
-        let layers = idle.iter().map(|worker| worker.layers).next();
-        (self.roll.pids().len().saturating_sub(dead), layers)
+            .sum();
+        self.roll.pids().len().saturating_sub(dead)
     }
 
     /// Lets requests in flight end, refuses new ones, and ends all workers.

@@ -109,7 +109,10 @@ impl Worker {
         match worker.exchange(budget).await {
             Ok(Answer::Ready(layers)) => worker.layers = layers,
             Ok(_) => return Err("it answered something else than `sandbox-worker` does".to_owned()),
-            Err(death) => return Err(format!("its first answer never came: it {death}")),
+            Err(death) => {
+                let (reason, words) = (death.cause.as_str(), death.last_words);
+                return Err(format!("it gave no first answer ({reason}) {words}"));
+            }
         }
         Ok(worker)
     }

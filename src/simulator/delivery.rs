@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use super::DeliveryOptions;
 use super::operation::{Caller, Change};
@@ -198,6 +199,10 @@ impl Desk {
         definition.insert("last_error".to_owned(), json!(error));
         definition.insert("last_payload".to_owned(), json!(envelope.to_string()));
         if last {
+            warn!(
+                webhook,
+                error, "a webhook keeps failing and gets no more events"
+            );
             definition.insert("status".to_owned(), json!("FAILING"));
         }
     }

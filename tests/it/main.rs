@@ -3,6 +3,8 @@
 mod engine;
 mod examples;
 mod hostile;
+mod runs;
 mod sandbox;
+mod simulator;
 mod store_contract;
 mod store_sqlite;

@@ -1,7 +1,7 @@
 //! Which values a metadata field takes. The types are documented; how strictly Iconik holds each is not,
 //! so the simulator holds them as strictly as they read.
 
-use jiff::civil;
+use jiff::{Timestamp, civil};
 use serde_json::Value;
 
 use super::super::table::{Document, text};
@@ -45,9 +45,10 @@ fn is_date(value: &Value) -> bool {
 }
 
 fn is_datetime(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| text.len() > 10 && text.parse::<civil::DateTime>().is_ok())
+    value.as_str().is_some_and(|text| {
+        text.len() > 10
+            && (text.parse::<civil::DateTime>().is_ok() || text.parse::<Timestamp>().is_ok())
+    })
 }
 
 fn is_url(value: &Value) -> bool {

@@ -1,40 +1,14 @@
-//! The header of a rule: every key checked, every wrong one named with its place and a suggestion.
+//! What each key of a header may hold.
 
 use std::time::Duration;
 
 use rhai::Position as At;
 
-use super::bindings::nearest;
-use super::literal::{Constant, Literal};
-use super::source::Source;
-use crate::model::{
-    Button, Concurrency, Diagnostic, Lane, Limits, Pattern, Retry, RuleHeader, RuleId, RuleVersion,
-    Uncertain, parse_duration,
-};
+use super::super::bindings::nearest;
+use super::super::literal::{Constant, Literal};
+use crate::model::{Button, Concurrency, Lane, Limits, Pattern, Retry, Uncertain, parse_duration};
 use crate::operations;
 
-const KEYS: [&str; 20] = [
-    "on",
-    "button",
-    "schedule",
-    "allow",
-    "run_as",
-    "mode",
-    "lane",
-    "concurrency",
-    "debounce",
-    "retry",
-    "timeout",
-    "expires",
-    "limits",
-    "progress",
-    "echoes",
-    "priority",
-    "enabled",
-    "owner",
-    "id",
-    "api",
-];
 const BUTTON_CONTEXTS: [&str; 10] = [
     "ASSET",
     "ASSET_SUBCLIP",
@@ -47,158 +21,15 @@ const BUTTON_CONTEXTS: [&str; 10] = [
     "PLAYLIST",
     "SHARED_PLAYLIST",
 ];
-const EXPIRES: Duration = Duration::from_secs(30 * 86_400);
 
-/// A header and whether the rule is switched on.
-pub(super) struct Parsed {
-    pub(super) header: RuleHeader,
-    pub(super) enabled: bool,
-}
+/// Where, what is wrong, and what to do about it.
+pub(super) type Wrong = (At, String, Option<String>);
 
-/// Reads the header of a rule file.
-pub(super) fn parse(source: &Source) -> Result<Parsed, Vec<Diagnostic>> {
-    let Some(literal) = &source.header else {
-        let missing = Diagnostic::at(&source.path, &source.text, None, "the file has no `rule(#{…})`, so nothing would ever wake it")
-            .with_hint("begin with `rule(#{ on: [\"assets/entity/create\"] });`; files of shared functions belong below lib/");
-        return Err(vec![missing]);
-    };
-    let Constant::Map(fields) = &literal.value else {
-        return Err(vec![source.finding(
-            literal.at,
-            format!("`rule` takes a map, and this is {}", literal.kind()),
-        )]);
-    };
-    let mut reader = Reader {
-        source,
-        findings: Vec::new(),
-        parsed: Parsed {
-            header: empty(source),
-            enabled: true,
-        },
-    };
-    for (key, at, value) in fields {
-        reader.key(key, *at, value);
-    }
-    reader.combinations(literal.at);
-    if reader.findings.is_empty() {
-        Ok(reader.parsed)
-    } else {
-        Err(reader.findings)
-    }
-}
-
-fn empty(source: &Source) -> RuleHeader {
-    RuleHeader {
-        rule: RuleId(source.path.trim_end_matches(".rhai").to_owned()),
-        version: RuleVersion(String::new()),
-        file: source.path.clone(),
-        imports: Vec::new(),
-        on: Vec::new(),
-        button: None,
-        allow: Vec::new(),
-        lane: Lane::Default,
-        concurrency: Concurrency::Queued,
-        retry: Retry::default(),
-        limits: Limits::default(),
-        expires: EXPIRES,
-        owner: None,
-        has_when: source.functions.iter().any(|(name, _)| name == "when"),
-        about: source.about.clone(),
-    }
-}
-
-struct Reader<'a> {
-    source: &'a Source,
-    findings: Vec<Diagnostic>,
-    parsed: Parsed,
-}
-
-type Wrong = (At, String, Option<String>);
-
-fn wrong(at: At, message: impl Into<String>) -> Wrong {
+pub(super) fn wrong(at: At, message: impl Into<String>) -> Wrong {
     (at, message.into(), None)
 }
 
-impl Reader<'_> {
-    fn find(&mut self, (at, message, hint): Wrong) {
-        let finding = self.source.finding(at, message);
-        self.findings.push(match hint {
-            Some(hint) => finding.with_hint(hint),
-            None => finding,
-        });
-    }
-
-    fn key(&mut self, key: &str, at: At, value: &Literal) {
-        if let Err(finding) = self.read(key, at, value) {
-            self.find(finding);
-        }
-    }
-
-    fn read(&mut self, key: &str, at: At, value: &Literal) -> Result<(), Wrong> {
-        let header = &mut self.parsed.header;
-        match key {
-            "on" => {
-                let patterns = list(value, key)?.iter().map(pattern);
-                header.on = patterns.collect::<Result<_, _>>()?;
-            }
-            "button" => header.button = Some(button(value)?),
-            "allow" => {
-                let scopes = list(value, key)?.iter().map(scope);
-                header.allow = scopes.collect::<Result<_, _>>()?;
-            }
-            "lane" => header.lane = lane(value)?,
-            "concurrency" => header.concurrency = concurrency(value)?,
-            "retry" => header.retry = retry(value)?,
-            "limits" => header.limits = limits(value)?,
-            "expires" => header.expires = duration(value, key)?,
-            "owner" => header.owner = Some(text(value, key)?.to_owned()),
-            "id" => header.rule = RuleId(text(value, key)?.to_owned()),
-            "enabled" => self.parsed.enabled = boolean(value, key)?,
-            "run_as" => only(value, key, "service", &["user"])?,
-            "api" => match value.value {
-                Constant::Int(1) => {}
-                _ => return Err(wrong(value.at, "`api` is 1: this version knows no other")),
-            },
-            "schedule" | "mode" | "debounce" | "timeout" | "progress" | "echoes" | "priority" => {
-                return Err(wrong(
-                    at,
-                    format!("`{key}` is not supported yet by this version"),
-                ));
-            }
-            _ => {
-                let hint =
-                    nearest(key, KEYS.into_iter()).map(|near| format!("did you mean `{near}`?"));
-                return Err((at, format!("a header has no key `{key}`"), hint));
-            }
-        }
-        Ok(())
-    }
-
-    fn combinations(&mut self, at: At) {
-        let header = &self.parsed.header;
-        if header.on.is_empty() && header.button.is_none() {
-            let hint = "add `on: [\"assets/metadata/update\"]` or `button: #{ title: \"…\", contexts: [\"ASSET\"] }`";
-            self.find((
-                at,
-                "nothing wakes this rule: it has neither `on` nor `button`".to_owned(),
-                Some(hint.to_owned()),
-            ));
-        }
-        if header_id_is_odd(&self.parsed.header.rule) {
-            self.find(wrong(
-                at,
-                "an id has letters, digits, `-`, `_`, `.` and `/` only",
-            ));
-        }
-    }
-}
-
-fn header_id_is_odd(rule: &RuleId) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
-    rule.as_str().is_empty() || rule.as_str().len() > 200 || !rule.as_str().chars().all(plain)
-}
-
-fn text<'a>(value: &'a Literal, key: &str) -> Result<&'a str, Wrong> {
+pub(super) fn text<'a>(value: &'a Literal, key: &str) -> Result<&'a str, Wrong> {
     match &value.value {
         Constant::Text(text) => Ok(text),
         _ => Err(wrong(
@@ -208,7 +39,7 @@ fn text<'a>(value: &'a Literal, key: &str) -> Result<&'a str, Wrong> {
     }
 }
 
-fn boolean(value: &Literal, key: &str) -> Result<bool, Wrong> {
+pub(super) fn boolean(value: &Literal, key: &str) -> Result<bool, Wrong> {
     match value.value {
         Constant::Bool(flag) => Ok(flag),
         _ => Err(wrong(
@@ -218,7 +49,7 @@ fn boolean(value: &Literal, key: &str) -> Result<bool, Wrong> {
     }
 }
 
-fn list<'a>(value: &'a Literal, key: &str) -> Result<&'a [Literal], Wrong> {
+pub(super) fn list<'a>(value: &'a Literal, key: &str) -> Result<&'a [Literal], Wrong> {
     match &value.value {
         Constant::List(items) => Ok(items),
         _ => Err(wrong(
@@ -238,7 +69,7 @@ fn map<'a>(value: &'a Literal, key: &str) -> Result<&'a [(String, At, Literal)],
     }
 }
 
-fn duration(value: &Literal, key: &str) -> Result<Duration, Wrong> {
+pub(super) fn duration(value: &Literal, key: &str) -> Result<Duration, Wrong> {
     let length = parse_duration(text(value, key)?).map_err(|message| wrong(value.at, message))?;
     if length.is_zero() {
         return Err(wrong(
@@ -265,7 +96,12 @@ fn count(value: &Literal, key: &str) -> Result<u32, Wrong> {
 }
 
 /// A key with one value that this version carries out, and others that it does not yet.
-fn only(value: &Literal, key: &str, supported: &str, later: &[&str]) -> Result<(), Wrong> {
+pub(super) fn only(
+    value: &Literal,
+    key: &str,
+    supported: &str,
+    later: &[&str],
+) -> Result<(), Wrong> {
     let given = text(value, key)?;
     if given == supported {
         Ok(())
@@ -308,7 +144,7 @@ fn unknown_key<'a>(at: At, place: &str, key: &str, known: impl Iterator<Item = &
 }
 
 /// `"assets/metadata/update"`, `"*/*/create"`, `"source:type"`.
-fn pattern(value: &Literal) -> Result<Pattern, Wrong> {
+pub(super) fn pattern(value: &Literal) -> Result<Pattern, Wrong> {
     let given = text(value, "on")?;
     let (source, subject) = given.split_once(':').unwrap_or(("iconik", given));
     let parts: Vec<String> = subject.split('/').map(ToOwned::to_owned).collect();
@@ -339,7 +175,7 @@ fn pattern(value: &Literal) -> Result<Pattern, Wrong> {
     })
 }
 
-fn scope(value: &Literal) -> Result<String, Wrong> {
+pub(super) fn scope(value: &Literal) -> Result<String, Wrong> {
     let given = text(value, "allow")?;
     if operations::scopes().any(|known| known == given) {
         return Ok(given.to_owned());
@@ -366,7 +202,7 @@ fn scope(value: &Literal) -> Result<String, Wrong> {
     ))
 }
 
-fn button(value: &Literal) -> Result<Button, Wrong> {
+pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
     let mut button = Button {
         title: String::new(),
         contexts: Vec::new(),
@@ -408,7 +244,7 @@ fn button(value: &Literal) -> Result<Button, Wrong> {
     Ok(button)
 }
 
-fn lane(value: &Literal) -> Result<Lane, Wrong> {
+pub(super) fn lane(value: &Literal) -> Result<Lane, Wrong> {
     let known = [
         ("asset", Lane::Asset),
         ("collection", Lane::Collection),
@@ -424,7 +260,7 @@ fn lane(value: &Literal) -> Result<Lane, Wrong> {
     found.ok_or_else(|| choice(value.at, "lane", given, known.iter().map(|(name, _)| *name)))
 }
 
-fn concurrency(value: &Literal) -> Result<Concurrency, Wrong> {
+pub(super) fn concurrency(value: &Literal) -> Result<Concurrency, Wrong> {
     match text(value, "concurrency")? {
         "queued" => Ok(Concurrency::Queued),
         "parallel" => Ok(Concurrency::Parallel),
@@ -441,7 +277,7 @@ fn concurrency(value: &Literal) -> Result<Concurrency, Wrong> {
     }
 }
 
-fn retry(value: &Literal) -> Result<Retry, Wrong> {
+pub(super) fn retry(value: &Literal) -> Result<Retry, Wrong> {
     let mut retry = Retry::default();
     for (key, at, value) in map(value, "retry")? {
         match key.as_str() {
@@ -489,7 +325,7 @@ fn status(value: &Literal) -> Result<u16, Wrong> {
     }
 }
 
-fn limits(value: &Literal) -> Result<Limits, Wrong> {
+pub(super) fn limits(value: &Literal) -> Result<Limits, Wrong> {
     let mut limits = Limits::default();
     for (key, at, value) in map(value, "limits")? {
         match key.as_str() {

@@ -1,0 +1,158 @@
+//! Rules as closures and an Iconik that answers what it is told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::{Debug, Formatter};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use cuegate::engine::{Advance, Moment, Outcome, When};
+use cuegate::iconik::{CallError, Reply};
+use cuegate::model::{Call, Effect, Event, LogLevel, LogLine, Program, RunId, Step};
+use cuegate::router;
+use cuegate::runner::{self, Outside};
+use serde_json::json;
+
+use super::samples::reply;
+
+type Script = dyn Fn(&Event, &[Step]) -> Outcome + Send + Sync;
+type Respond = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
+
+/// Rules as closures, by id; a rule without one finishes at once.
+#[derive(Default)]
+pub(super) struct Rules {
+    scripts: Mutex<BTreeMap<String, Arc<Script>>>,
+    whens: Mutex<BTreeMap<String, When>>,
+    /// What the sandbox itself suffers from next.
+    pub(super) troubles: Mutex<VecDeque<String>>,
+}
+
+impl Debug for Rules {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+impl Rules {
+    pub(super) fn script(
+        &self,
+        rule: &str,
+        script: impl Fn(&Event, &[Step]) -> Outcome + Send + Sync + 'static,
+    ) {
+        let mut scripts = self.scripts.lock().unwrap();
+        scripts.insert(rule.to_owned(), Arc::new(script));
+    }
+
+    /// A rule that makes these calls one after the other.
+    pub(super) fn calls(&self, rule: &str, calls: Vec<Call>) {
+        self.script(rule, move |_, journal| match calls.get(journal.len()) {
+            Some(call) => Outcome::Effect(Effect::Call(call.clone())),
+            None => Outcome::Finished,
+        });
+    }
+
+    pub(super) fn when(&self, rule: &str, answer: When) {
+        self.whens.lock().unwrap().insert(rule.to_owned(), answer);
+    }
+}
+
+#[async_trait]
+impl runner::Scripts for Rules {
+    async fn advance(
+        &self,
+        program: &Arc<Program>,
+        _run: RunId,
+        _moment: Moment,
+        event: &Event,
+        journal: &[Step],
+    ) -> Result<Advance, String> {
+        if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
+            return Err(trouble);
+        }
+        let script = self
+            .scripts
+            .lock()
+            .unwrap()
+            .get(program.rule.as_str())
+            .cloned();
+        let outcome = script.map_or(Outcome::Finished, |script| script(event, journal));
+        let step = u32::try_from(journal.len()).unwrap();
+        let line = LogLine {
+            step,
+            index: 0,
+            level: LogLevel::Info,
+            text: format!("after step {step}"),
+        };
+        Ok(Advance {
+            outcome,
+            logs: vec![line],
+        })
+    }
+}
+
+#[async_trait]
+impl router::Scripts for Rules {
+    async fn when(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<When>, String> {
+        if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
+            return Err(trouble);
+        }
+        let answers = self.whens.lock().unwrap();
+        let answer = answers
+            .get(program.rule.as_str())
+            .cloned()
+            .unwrap_or(When::Yes);
+        Ok(vec![answer; events.len()])
+    }
+}
+
+/// An Iconik that answers what it is told to, 200 when it is told nothing, and remembers what it was sent.
+#[derive(Default)]
+pub(super) struct Iconik {
+    pub(super) sent: Mutex<Vec<Call>>,
+    outcomes: Mutex<VecDeque<Result<Reply, CallError>>>,
+    respond: Mutex<Option<Arc<Respond>>>,
+    /// While this holds a lock, calls hang before they are answered.
+    pub(super) gate: tokio::sync::RwLock<()>,
+}
+
+impl Debug for Iconik {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Iconik")
+    }
+}
+
+impl Iconik {
+    pub(super) fn next(&self, outcome: Result<Reply, CallError>) {
+        self.outcomes.lock().unwrap().push_back(outcome);
+    }
+
+    pub(super) fn always(
+        &self,
+        respond: impl Fn(&Call) -> Result<Reply, CallError> + Send + Sync + 'static,
+    ) {
+        *self.respond.lock().unwrap() = Some(Arc::new(respond));
+    }
+
+    pub(super) fn sent(&self) -> Vec<String> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter()
+            .map(|call| format!("{} {}", call.method, call.path))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Outside for Iconik {
+    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+        self.sent.lock().unwrap().push(call.clone());
+        let _open = self.gate.read().await;
+        if let Some(outcome) = self.outcomes.lock().unwrap().pop_front() {
+            return outcome;
+        }
+        let respond = self.respond.lock().unwrap().clone();
+        respond.map_or_else(|| Ok(reply(200, json!({}))), |respond| respond(call))
+    }
+}

@@ -1,0 +1,14 @@
+//! From a stored event to the end of its runs, over a real store.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test cannot go on without has failed it"
+)]
+
+mod concurrency;
+mod crashes;
+mod door;
+mod fakes;
+mod routing;
+mod samples;
+mod world;
