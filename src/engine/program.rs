@@ -12,7 +12,7 @@ use super::catalog::{Catalog, vars_module};
 use super::session::{Phase, Session, SharedSession, position, terminated};
 use super::source::{Source, bound_parsing, sentence};
 use super::{Advance, EngineLimits, Moment, Outcome, When, failure};
-use crate::model::{DeadClass, Diagnostic, Event, Failure, Program, RuleFile, Step};
+use crate::model::{DeadClass, Diagnostic, Event, Failure, LogLevel, Program, RuleFile, Step};
 
 /// How deep functions may call each other.
 const CALL_DEPTH: usize = 32;
@@ -141,6 +141,10 @@ impl Linked {
         engine.set_max_map_size(limits.elements);
         let ticking = session.clone();
         engine.on_progress(move |_| ticking.tick().then_some(Dynamic::UNIT));
+        let printing = session.clone();
+        engine.on_print(move |text| printing.print(LogLevel::Info, text));
+        let debugging = session.clone();
+        engine.on_debug(move |text, _, _| debugging.print(LogLevel::Trace, text));
         self.answer_constants(&mut engine, session);
         engine
     }

@@ -16,6 +16,9 @@ use crate::model::{
     Answer, Call, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
 };
 
+/// What a log line costs besides its text: even empty lines must come to an end.
+const LOG_LINE_BYTES: usize = 32;
+
 /// What natives answer.
 pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -250,17 +253,26 @@ impl Session {
         level: LogLevel,
         text: String,
     ) -> Fallible<()> {
+        if self.keep(level, text) {
+            return Ok(());
+        }
+        Err(self.fail(context, DeadClass::Limit, self.log_is_full(), None))
+    }
+
+    /// Keeps what `print` and `debug` say, which know no place.
+    pub(super) fn print(&self, level: LogLevel, text: &str) {
+        if !self.is_latched() && !self.keep(level, text.to_owned()) {
+            let failure = Failure::new(DeadClass::Limit, self.log_is_full());
+            drop(self.latch(Outcome::Failed(failure), None));
+        }
+    }
+
+    /// False when there is no room for the line.
+    fn keep(&self, level: LogLevel, text: String) -> bool {
         let mut state = self.state();
-        state.log_bytes += text.len();
+        state.log_bytes += text.len() + LOG_LINE_BYTES;
         if state.log_bytes > self.limits.log_bytes {
-            drop(state);
-            let most = self.limits.log_bytes;
-            return Err(self.fail(
-                context,
-                DeadClass::Limit,
-                format!("the rule logged more than {most} bytes"),
-                None,
-            ));
+            return false;
         }
         let line = LogLine {
             step: u32::try_from(state.answered).unwrap_or(u32::MAX),
@@ -270,7 +282,11 @@ impl Session {
         };
         state.log_index += 1;
         state.logs.push(line);
-        Ok(())
+        true
+    }
+
+    fn log_is_full(&self) -> String {
+        format!("the rule logged more than {} bytes", self.limits.log_bytes)
     }
 
     /// The lines that belong to no answered step: those of earlier steps were kept when they were answered.

@@ -9,11 +9,16 @@ use cuegate::config;
 use cuegate::engine::{self, EngineLimits, FunctionDoc, Moment, Outcome, Rule};
 use cuegate::iconik::{CallError, IconikClient};
 use cuegate::model::{
-    Answer, Call, Effect, Event, EventKey, EventKind, RuleFile, RuleSet, RuleSetId, SourceName, Step,
+    Answer, Call, Effect, Event, EventKey, EventKind, RuleFile, RuleSet, RuleSetId, SourceName,
+    Step,
 };
 use cuegate::operations;
 use cuegate::simulator::{Seed, Simulator, SimulatorOptions};
 use serde_json::{Value, json};
+
+const ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000001";
+const OTHER_ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000002";
+const COLLECTION: &str = "44444444-dddd-4ddd-8ddd-000000000001";
 
 /// More calls than any example makes.
 const CALLS_MAX: usize = 20;
@@ -34,7 +39,10 @@ fn seed() -> Seed {
         ("expires", "date", false),
         ("warned_for", "datetime", false),
     ];
-    let names: Vec<Value> = fields.iter().map(|(name, _, _)| json!({ "name": name })).collect();
+    let names: Vec<Value> = fields
+        .iter()
+        .map(|(name, _, _)| json!({ "name": name }))
+        .collect();
     let fields: Vec<Value> = fields
         .iter()
         .map(|(name, kind, multi)| json!({ "name": name, "label": name, "field_type": kind, "multi": multi }))
@@ -43,14 +51,15 @@ fn seed() -> Seed {
         "fields": fields,
         "views": [{ "id": "22222222-bbbb-4bbb-8bbb-000000000002", "name": "Rights", "view_fields": names }],
         "collections": [{
-            "id": "c1", "title": "Finals", "contents": [{ "object_type": "assets", "object_id": "a2" }],
+            "id": COLLECTION, "title": "Finals", "contents": [{ "object_type": "assets", "object_id": OTHER_ASSET }],
+            "metadata": { "owner": "archive" },
         }],
         "assets": [
-            { "id": "a1", "title": "Evening News", "metadata": { "owner": "archive", "keywords": ["draft"], "expires": "2027-01-31" } },
-            { "id": "a2", "title": "Promo" },
+            { "id": ASSET, "title": "Evening News", "metadata": { "owner": "archive", "keywords": ["draft"], "expires": "2027-01-31" } },
+            { "id": OTHER_ASSET, "title": "Promo" },
         ],
         "segments": [{
-            "id": "s1", "asset_id": "a1", "segment_type": "MARKER",
+            "id": "55555555-eeee-4eee-8eee-000000000001", "asset_id": ASSET, "segment_type": "MARKER",
             "time_start_milliseconds": 1_000, "time_end_milliseconds": 9_000,
         }],
     });
@@ -60,8 +69,8 @@ fn seed() -> Seed {
 fn event() -> Arc<Event> {
     let source = SourceName::from("iconik");
     let body = json!({
-        "event_type": "assets", "realm": "metadata", "operation": "update", "object_id": "a1",
-        "data": { "asset_id": "a1", "collection_id": "c1", "title": "Evening News" },
+        "event_type": "assets", "realm": "metadata", "operation": "update", "object_id": ASSET,
+        "data": { "asset_id": ASSET, "collection_id": COLLECTION, "title": "Evening News" },
     });
     let key = EventKey::of_iconik(&source, EventKind::Webhook, &body);
     Arc::new(Event {
@@ -86,7 +95,11 @@ fn rule(example: &str, allow: &[&str]) -> Rule {
         source,
     }];
     let compiled = engine::compile(&files, &json!({}), &LIMITS);
-    let shown: Vec<String> = compiled.diagnostics.iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert!(shown.is_empty(), "{}", shown.join("\n"));
     let set = RuleSet {
         id: RuleSetId::from("set"),
@@ -95,7 +108,9 @@ fn rule(example: &str, allow: &[&str]) -> Rule {
         site: "https://iconik.test".to_owned(),
         vars: json!({}),
     };
-    let program = set.program(&set.rules[0].rule).expect("the rule is in the set");
+    let program = set
+        .program(&set.rules[0].rule)
+        .expect("the rule is in the set");
     Rule::load(Arc::new(program), &LIMITS).expect("it compiled before")
 }
 
@@ -107,7 +122,9 @@ async fn drive(rule: &Rule, client: &IconikClient) -> (Vec<Step>, Outcome) {
     };
     let mut journal: Vec<Step> = Vec::new();
     while journal.len() <= CALLS_MAX {
-        let outcome = rule.advance(moment, &event, Arc::from(journal.clone())).outcome;
+        let outcome = rule
+            .advance(moment, &event, Arc::from(journal.clone()))
+            .outcome;
         let Outcome::Effect(effect) = outcome else {
             return (journal, outcome);
         };
@@ -141,7 +158,9 @@ fn needed(function: &FunctionDoc) -> Vec<&'static str> {
         return Vec::new();
     };
     operations::scopes()
-        .filter(|scope| after.starts_with(&format!("{scope}`")) || after.contains(&format!("`{scope}`")))
+        .filter(|scope| {
+            after.starts_with(&format!("{scope}`")) || after.contains(&format!("`{scope}`"))
+        })
         .collect()
 }
 
@@ -154,7 +173,9 @@ async fn every_example_does_what_it_shows() {
             seed: Some(seed()),
             ..SimulatorOptions::default()
         };
-        let simulator = Simulator::start(options, Arc::new(SystemClock)).await.unwrap();
+        let simulator = Simulator::start(options, Arc::new(SystemClock))
+            .await
+            .unwrap();
         let client = client(&simulator);
         let needed = needed(function);
         let (journal, outcome) = drive(&rule(function.example, &scopes), &client).await;
@@ -171,7 +192,9 @@ async fn every_example_does_what_it_shows() {
             })
             .collect();
         let honest = needed.iter().all(|scope| used.contains(scope));
-        let accepted = journal.iter().all(|step| (200..300).contains(&step.answer.status));
+        let accepted = journal
+            .iter()
+            .all(|step| (200..300).contains(&step.answer.status));
         if !ended_well || !honest || !accepted {
             wrong.push(format!(
                 "{:?} {}: {outcome:?}, used {used:?} of {needed:?}\n{}",
@@ -203,10 +226,16 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
         let Outcome::Failed(failure) = outcome else {
             panic!("{} was allowed: {outcome:?}", function.signature);
         };
-        assert_eq!(failure.class.as_str(), "permission", "{}", function.signature);
+        assert_eq!(
+            failure.class.as_str(),
+            "permission",
+            "{}",
+            function.signature
+        );
         let writes = journal.iter().filter(|step| {
             let Effect::Call(call) = &step.effect;
-            operations::find(call.method, &call.path).is_none_or(|operation| operation.scope.is_some())
+            operations::find(call.method, &call.path)
+                .is_none_or(|operation| operation.scope.is_some())
         });
         assert_eq!(writes.count(), 0, "{}", function.signature);
         simulator.stop().await;

@@ -117,23 +117,43 @@ async fn hostile_rules_end_as_the_table_says_while_everything_else_goes_on() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     let ordinary = of_rule(&runs, "ordinary");
-    assert!(ordinary.len() >= seen.turns && seen.turns > 10, "{}", seen.turns);
+    assert!(
+        ordinary.len() >= seen.turns && seen.turns > 10,
+        "{}",
+        seen.turns
+    );
     for (run, _) in ordinary {
         assert_eq!(run.state, RunState::Succeeded, "{}", outcome(run));
     }
-    assert!(seen.slowest < HEALTH_WITHIN, "/healthz took {:?}", seen.slowest);
+    assert!(
+        seen.slowest < HEALTH_WITHIN,
+        "/healthz took {:?}",
+        seen.slowest
+    );
     let program = std::fs::metadata(stage::program()).unwrap().len();
     let most = program + STACK_BYTES + CAP_BYTES;
-    assert!(seen.peak_bytes > 0 && seen.peak_bytes < most, "{}", seen.peak_bytes);
+    assert!(
+        seen.peak_bytes > 0 && seen.peak_bytes < most,
+        "{}",
+        seen.peak_bytes
+    );
 
     let writes = |path: &str| {
         let requests = simulator.requests();
-        let writes = requests.into_iter().filter(|it| it.method != "GET" && it.path == path);
-        writes.map(|it| it.body["title"].clone()).collect::<Vec<_>>()
+        let writes = requests
+            .into_iter()
+            .filter(|it| it.method != "GET" && it.path == path);
+        writes
+            .map(|it| it.body["title"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(writes("assets/v1/assets/swallowed/"), ["first", "second"]);
     assert!(writes("assets/v1/assets/never/").is_empty());
-    let asked = simulator.requests().into_iter().filter(|it| it.method == "DELETE").count();
+    let asked = simulator
+        .requests()
+        .into_iter()
+        .filter(|it| it.method == "DELETE")
+        .count();
     assert_eq!(asked, 0, "nothing here may delete");
     simulator.stop().await;
 }
@@ -142,7 +162,11 @@ async fn hostile_rules_end_as_the_table_says_while_everything_else_goes_on() {
 fn outcome(run: &Run) -> String {
     match &run.failure {
         Some(failure) => format!("{}: {}", failure.class.as_str(), failure.message),
-        None => format!("{}: {}", run.state.as_str(), run.reason.as_deref().unwrap_or("")),
+        None => format!(
+            "{}: {}",
+            run.state.as_str(),
+            run.reason.as_deref().unwrap_or("")
+        ),
     }
 }
 
@@ -192,7 +216,9 @@ impl Bystander {
         let work = tokio::spawn(async move {
             let mut turns = 0;
             while work_tick(()).await {
-                visitor.post("ordinary", "go", json!({ "turn": turns })).await;
+                visitor
+                    .post("ordinary", "go", json!({ "turn": turns }))
+                    .await;
                 turns += 1;
             }
             turns
@@ -208,7 +234,10 @@ impl Bystander {
     async fn end(self) -> Seen {
         self.done.store(true, Ordering::Relaxed);
         Seen {
-            slowest: self.health.await.expect("the gateway answered all the while"),
+            slowest: self
+                .health
+                .await
+                .expect("the gateway answered all the while"),
             peak_bytes: self.memory.await.expect("memory can be looked at"),
             turns: self.work.await.expect("every event was taken"),
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cuegate::clock::SystemClock;
-use cuegate::model::{LogLine, Run, RuleId};
+use cuegate::model::{LogLine, RuleId, Run};
 use cuegate::simulator::{Seed, Simulator, SimulatorOptions};
 use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store as _};
 use serde_json::{Value, json};
@@ -74,11 +74,16 @@ impl Stage {
         let (saying, mut said) = watch::channel(Said::default());
         tokio::spawn(listen(process.stdout.take().expect("it is piped"), saying));
         let listening = said.wait_for(|said| said.listening.is_some());
-        let (hooks, _) = within(listening)
+        let heard = within(listening)
             .await
             .expect("the program says where it listens")
-            .listening
-            .expect("it was waited for");
+            .clone();
+        let (hooks, _) = heard.listening.expect("it was waited for");
+        let refused = heard
+            .everything
+            .iter()
+            .find(|line| line.contains("do not load"));
+        assert!(refused.is_none(), "{refused:?}");
         let http = reqwest::Client::builder().tls_certs_only([]).no_proxy();
         Self {
             simulator,
@@ -101,7 +106,8 @@ impl Stage {
     /// Waits until so many runs of the rule have ended.
     pub(super) async fn ended(&self, rule: &str, count: usize) {
         let mut said = self.said.clone();
-        let ended = said.wait_for(|said| said.ended.iter().filter(|it| *it == rule).count() >= count);
+        let ended =
+            said.wait_for(|said| said.ended.iter().filter(|it| *it == rule).count() >= count);
         if tokio::time::timeout(PATIENCE, ended).await.is_err() {
             let lines = self.said.borrow().everything.clone();
             panic!("no run of {rule} has ended:\n{}", lines.join("\n"));
