@@ -12,7 +12,7 @@ use crate::model::{
     Event, EventId, EventState, LogLine, RuleSet, RuleSetId, Run, RunId, RunState, Step,
 };
 use crate::store::{
-    Accepted, Append, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
+    Accepted, Append, Change, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
     StoreError, StoredEvent, Unrouted,
 };
 use crate::telemetry::{Part, install_metrics};
@@ -66,7 +66,7 @@ impl Store for Counting {
     async fn wake_due(&self, _: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
         Err(StoreError::Closed)
     }
-    async fn changed(&self, _: Duration) {}
+    async fn changed(&self, _: Change, _: Duration) {}
     async fn runs(&self, _: RunFilter) -> Result<Vec<Run>, StoreError> {
         Err(StoreError::Closed)
     }

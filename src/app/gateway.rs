@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
-use crate::store::{SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -142,7 +142,9 @@ impl Gateway {
         use crate::model::RunState::{Queued, Running};
         let deadline = tokio::time::Instant::now() + within;
         loop {
-            let changed = self.store.changed(Duration::from_millis(50));
+            let changed = self
+                .store
+                .changed(Change::Claimable, Duration::from_millis(50));
             let counts = self.store.counts().await?;
             let busy = counts
                 .runs

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
-    let config = match arguments.config.load() {
+    let config = match arguments.config.load_for_rules() {
         Ok(config) => config,
         Err(error) => {
             terminal.complain(&error.to_string());

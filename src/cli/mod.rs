@@ -102,6 +102,11 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.path.as_deref(), &environment())
     }
+
+    /// Only what rules depend on.
+    fn load_for_rules(&self) -> Result<Config, ConfigError> {
+        Config::load_for_rules(self.path.as_deref(), &environment())
+    }
 }
 
 fn environment() -> BTreeMap<String, String> {

@@ -16,7 +16,8 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Verify};
 use crate::ingress::{self, Request, Verifier};
 use crate::model::{
-    Effect, Event, LogLine, RULE_HEADER, RuleFile, Run, RunState, SourceName, Step,
+    Diagnostic, Effect, Event, Failure, LogLine, RULE_HEADER, RuleFile, Run, RunState, SourceName,
+    Step,
 };
 use crate::simulator::{Seed, Simulator, SimulatorOptions};
 use crate::store::{RunFilter, StoredEvent};
@@ -50,7 +51,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
-    let config = match arguments.config.load() {
+    let loaded = match arguments.simulator {
+        Some(_) => arguments.config.load_for_rules(),
+        None => arguments.config.load(),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(error) => {
             terminal.complain(&error.to_string());
@@ -223,7 +228,12 @@ impl Report {
                 self.print_steps(terminal);
             }
             match &self.run {
-                Some(run) => terminal.line(&outcome_line(run)),
+                Some(run) => {
+                    terminal.line(&outcome_line(run));
+                    if let Some(failure) = &run.failure {
+                        terminal.line(&diagnostic(failure, &arguments.rule).to_string());
+                    }
+                }
                 None if failures.is_empty() => {
                     let state = state.map_or_else(
                         || "not routed: Iconik did not tell its domain".to_owned(),
@@ -236,7 +246,10 @@ impl Report {
                 None => {}
             }
             for failure in &failures {
-                terminal.line(&Tone::Bad.paint(&format!("`when` failed: {failure}")));
+                terminal.line(
+                    &Tone::Bad.paint(&format!("`when` failed: {}", class_and_function(failure))),
+                );
+                terminal.line(&diagnostic(failure, &arguments.rule).to_string());
             }
         });
         let good = self
@@ -274,12 +287,31 @@ impl Report {
     }
 }
 
+/// A failure as `check` shows its findings: with the line and a mark below it.
+fn diagnostic(failure: &Failure, rule: &str) -> Diagnostic {
+    Diagnostic {
+        file: failure.file.clone().unwrap_or_else(|| rule.to_owned()),
+        position: failure.position,
+        message: failure.message.clone(),
+        hint: failure.hint.clone(),
+        excerpt: failure.excerpt.clone(),
+    }
+}
+
+fn class_and_function(failure: &Failure) -> String {
+    let class = failure.class.as_str();
+    match &failure.function {
+        Some(function) => format!("{class} in fn {function}"),
+        None => class.to_owned(),
+    }
+}
+
 fn outcome_line(run: &Run) -> String {
     let state = run.state.as_str();
     let why = run
         .failure
         .as_ref()
-        .map(ToString::to_string)
+        .map(class_and_function)
         .or_else(|| run.reason.clone());
     let text = why.map_or_else(
         || format!("{}: {state}", run.rule),

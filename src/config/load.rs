@@ -21,6 +21,9 @@ const FILE: &str = "cuegate.toml";
 /// Largest configuration file; a larger one is surely the wrong file.
 const FILE_BYTES: u64 = 1 << 20;
 
+/// The sections that say what rules see and run in.
+const RULE_SECTIONS: [&str; 3] = ["rules", "sandbox", "vars"];
+
 impl Config {
     /// Reads the file at `path`; without a path `cuegate.toml` of the current directory, if it is there.
     ///
@@ -82,6 +85,36 @@ impl Config {
         let place = first.span().map_or(Place::Nowhere, Place::File);
         let message = format!("this is no TOML: {}", first.message());
         Err(page.report(vec![Problem::new("", place, message)]))
+    }
+
+    /// Reads what rules depend on and leaves the rest as it is by default: for commands that check or try rules
+    /// on a machine that has neither the secrets of production nor its addresses.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `[rules]`, `[sandbox]` and `[vars]`; a file that cannot be read or is no TOML.
+    pub fn load_for_rules(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let error = match Self::load(path, environment) {
+            Ok(config) => return Ok(config),
+            Err(error) => error,
+        };
+        let file = path.unwrap_or(Path::new(FILE));
+        let elsewhere = |key: &str| !RULE_SECTIONS.contains(&key.split('.').next().unwrap_or(key));
+        let only_elsewhere = error
+            .findings()
+            .iter()
+            .all(|finding| finding.key.as_deref().is_some_and(elsewhere));
+        let text = read_text(file).unwrap_or_default();
+        let Some(mut table) = text.parse::<toml::Table>().ok().filter(|_| only_elsewhere) else {
+            return Err(error);
+        };
+        table.retain(|section, _| RULE_SECTIONS.contains(&section));
+        let mut environment = environment.clone();
+        environment.retain(|name, _| !overrides::is_override(name));
+        Self::parse(&table.to_string(), file, &environment)
     }
 
     /// Whether the credentials for Iconik are there, without which only the simulator can be spoken to.

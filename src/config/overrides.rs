@@ -9,6 +9,11 @@ use super::tree::{self, Entry, Node, Place, Table, Value};
 
 const PREFIX: &str = "CUEGATE__";
 
+/// Whether a variable overrides a key.
+pub(super) fn is_override(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// Lays every `CUEGATE__…` variable over the table.
 pub(super) fn apply(table: &mut Table, environment: &Environment, problems: &mut Vec<Problem>) {
     for (name, raw) in environment {

@@ -20,7 +20,7 @@ use crate::clock::SharedClock;
 use crate::config::{Config, Source, Verify};
 use crate::model::{RuleFile, RunState, Secret};
 use crate::simulator::{Credential, Seed, Simulator, SimulatorOptions};
-use crate::store::{Counts, StoreError};
+use crate::store::{Change, Counts, StoreError};
 
 pub use expectations::Expectation;
 pub use narrator::Happening;
@@ -245,7 +245,10 @@ impl Demo {
     async fn settle(&self, after: &'static str) -> Result<(), DemoError> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let changed = self.rest.store.changed(Duration::from_millis(20));
+            let changed = self
+                .rest
+                .store
+                .changed(Change::Claimable, Duration::from_millis(20));
             let counts = self.rest.store.counts().await?;
             let under_way = [RunState::Queued, RunState::Running, RunState::Waiting];
             let busy = counts

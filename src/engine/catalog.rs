@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::packages::{Package, StandardPackage};
@@ -67,7 +67,7 @@ pub(super) struct Names {
     pub(super) functions: BTreeMap<String, BTreeSet<usize>>,
     /// `module::name` likewise.
     pub(super) in_modules: BTreeMap<(String, String), BTreeSet<usize>>,
-    /// The functions and methods that we added, for suggestions.
+    /// The bare functions and methods that we added, for suggestions.
     pub(super) ours: BTreeSet<String>,
 }
 
@@ -89,38 +89,31 @@ impl Registry {
         R: Variant + Clone,
     {
         let name = doc.name();
-        let parameters = parameter_types(&function);
-        let registration = if doc.is_property() {
-            FuncRegistration::new_getter(name)
-        } else {
-            let known = match doc.place {
-                Place::Module(module) => self
-                    .names
-                    .in_modules
-                    .entry((module.to_owned(), name.to_owned()))
-                    .or_default(),
-                Place::Top | Place::Type(_) => {
-                    self.names.functions.entry(name.to_owned()).or_default()
-                }
-            };
-            known.insert(N);
-            FuncRegistration::new(name).in_global_namespace()
-        };
-        self.names.ours.insert(name.to_owned());
-        let module = match doc.place {
-            Place::Module(module) => self.modules.entry(module).or_default(),
-            Place::Top | Place::Type(_) => &mut self.global,
-        };
-        if let Place::Module(_) = doc.place {
-            FuncRegistration::new(name)
-                .in_internal_namespace()
-                .set_into_module_raw(
-                    module,
-                    parameters,
-                    placed(function.into_rhai_function(true, true)),
-                );
-        } else {
-            registration.set_into_module(module, function);
+        match doc.place {
+            Place::Module(module) => {
+                let key = (module.to_owned(), name.to_owned());
+                self.names.in_modules.entry(key).or_default().insert(N);
+                let module = self.modules.entry(module).or_default();
+                let parameters = parameter_types(&function);
+                let function = placed(function.into_rhai_function(true, true));
+                FuncRegistration::new(name)
+                    .in_internal_namespace()
+                    .set_into_module_raw(module, parameters, function);
+            }
+            Place::Top | Place::Type(_) if doc.is_property() => {
+                FuncRegistration::new_getter(name).set_into_module(&mut self.global, function);
+            }
+            Place::Top | Place::Type(_) => {
+                self.names
+                    .functions
+                    .entry(name.to_owned())
+                    .or_default()
+                    .insert(N);
+                self.names.ours.insert(name.to_owned());
+                FuncRegistration::new(name)
+                    .in_global_namespace()
+                    .set_into_module(&mut self.global, function);
+            }
         }
         if !self
             .docs
@@ -196,7 +189,7 @@ impl Catalog {
             modules: registry
                 .modules
                 .into_iter()
-                .map(|(name, module)| (name, module.into()))
+                .map(|(name, module)| (name, indexed(name, module)))
                 .collect(),
             docs: registry.docs,
             names: registry.names,
@@ -226,7 +219,7 @@ impl Catalog {
         }
         engine.register_static_module("vars", vars.clone());
         engine.set_module_resolver(DummyModuleResolver::new());
-        for symbol in ["eval", "exit", "sleep_until", "import_path"] {
+        for symbol in ["eval", "exit"] {
             engine.disable_symbol(symbol);
         }
         engine
@@ -239,7 +232,15 @@ pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
     for (name, value) in vars.as_object().into_iter().flatten() {
         module.set_var(name.as_str(), super::convert::to_dynamic(value));
     }
-    Arc::new(module)
+    indexed("vars", module)
+}
+
+/// A module as engines share it. One without index or id is copied by every engine that it is registered with,
+/// and there is an engine for every advance.
+fn indexed(name: &str, mut module: Module) -> Shared<Module> {
+    module.set_id(name);
+    module.build_index();
+    module.into()
 }
 
 /// Rhai tells its own functions as signatures, `name(a: …, b: …) -> …`; the number of commas tells the arity.

@@ -20,6 +20,10 @@ const ROLES: [(&str, usize); 5] = [
 ];
 /// Those that this version carries out.
 const SUPPORTED: [&str; 2] = ["when", "run"];
+/// Functions of the rule language that this version does not carry out.
+const LATER_FUNCTIONS: [&str; 3] = ["sleep", "sleep_until", "wait_for"];
+/// Modules likewise.
+const LATER_MODULES: [&str; 6] = ["search", "egress", "state", "list", "json", "hash"];
 
 /// What is wrong with the names in a file; `libraries` are the functions of each library by its file.
 pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec<Diagnostic> {
@@ -180,6 +184,9 @@ impl Checker<'_> {
         {
             return;
         }
+        if LATER_FUNCTIONS.contains(&name) {
+            return self.find(at, not_yet(name), None);
+        }
         let known = &Catalog::shared().names().functions;
         match known.get(name) {
             Some(arities) if arities.contains(&call.args.len()) => {}
@@ -255,6 +262,10 @@ impl Checker<'_> {
             }
             return;
         }
+        let root = module.split("::").next().unwrap_or(module);
+        if LATER_MODULES.contains(&root) {
+            return self.find(at, not_yet(root), None);
+        }
         let names = &Catalog::shared().names().in_modules;
         match names.get(&(module.to_owned(), name.to_owned())) {
             Some(arities) if arities.contains(&arguments) => {}
@@ -290,6 +301,9 @@ impl Checker<'_> {
     /// `alias::NAME`: a constant that a library exports. `vars::NAME` is checked where the vars are known.
     fn variable(&mut self, module: &str, name: &str, at: At) {
         let module = module.trim_end_matches("::");
+        if LATER_MODULES.contains(&module) {
+            return self.find(at, not_yet(module), None);
+        }
         let Some(import) = self
             .source
             .imports
@@ -310,6 +324,10 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+fn not_yet(name: &str) -> String {
+    format!("`{name}` is not supported yet by this version")
 }
 
 fn wrong_arity(name: &str, arities: &BTreeSet<usize>, given: usize) -> String {

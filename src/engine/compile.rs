@@ -49,6 +49,10 @@ pub fn compile(files: &[RuleFile], vars: &Value, limits: &EngineLimits) -> Compi
     compiled
         .diagnostics
         .extend(twice_the_same(&compiled.rules, &rules));
+    // In the order in which a person works through them, whichever check found what.
+    compiled
+        .diagnostics
+        .sort_by(|a, b| (&a.file, a.position).cmp(&(&b.file, b.position)));
     compiled
 }
 

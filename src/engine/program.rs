@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Scope, Shared};
+use rhai::{
+    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Position as At, Scope, Shared,
+};
 use serde_json::Value;
 
 use super::bindings::EventView;
@@ -142,9 +144,12 @@ impl Linked {
         let ticking = session.clone();
         engine.on_progress(move |_| ticking.tick().then_some(Dynamic::UNIT));
         let printing = session.clone();
-        engine.on_print(move |text| printing.print(LogLevel::Info, text));
-        let debugging = session.clone();
-        engine.on_debug(move |text, _, _| debugging.print(LogLevel::Trace, text));
+        // A line too many sets the latch, which ends the script at its next operation.
+        let keep = move |text: &str| {
+            drop(printing.log(At::NONE, None, LogLevel::Info, text.to_owned()));
+        };
+        engine.on_print(keep.clone());
+        engine.on_debug(move |text, _, _| keep(text));
         self.answer_constants(&mut engine, session);
         engine
     }
@@ -243,7 +248,7 @@ impl Rule {
             self.limits,
             Phase::When,
             event.received_at,
-            Arc::from(Vec::new()),
+            Arc::default(),
         );
         match self.linked.call(&session, "when", event) {
             Ok(value) => match value.as_bool() {
@@ -268,7 +273,7 @@ impl Rule {
     }
 
     /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<[Step]>) -> Advance {
+    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
         let session = Session::new(
             self.program.clone(),
             self.limits,

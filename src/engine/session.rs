@@ -37,7 +37,7 @@ pub(super) struct Session {
     program: Arc<Program>,
     limits: EngineLimits,
     phase: Phase,
-    journal: Arc<[Step]>,
+    journal: Arc<Vec<Step>>,
     latched: AtomicBool,
     operations: AtomicU64,
     state: Mutex<State>,
@@ -69,7 +69,7 @@ impl Session {
         limits: EngineLimits,
         phase: Phase,
         started_at: Timestamp,
-        journal: Arc<[Step]>,
+        journal: Arc<Vec<Step>>,
     ) -> SharedSession {
         Arc::new(Self {
             program,
@@ -246,33 +246,24 @@ impl Session {
         self.state().now
     }
 
-    /// Keeps a line for the run's log.
+    /// Keeps a line for the run's log; the run ends where that is too much.
     pub(super) fn log(
         &self,
-        context: &NativeCallContext<'_>,
+        at: At,
+        file: Option<&str>,
         level: LogLevel,
         text: String,
     ) -> Fallible<()> {
-        if self.keep(level, text) {
-            return Ok(());
-        }
-        Err(self.fail(context, DeadClass::Limit, self.log_is_full(), None))
-    }
-
-    /// Keeps what `print` and `debug` say, which know no place.
-    pub(super) fn print(&self, level: LogLevel, text: &str) {
-        if !self.is_latched() && !self.keep(level, text.to_owned()) {
-            let failure = Failure::new(DeadClass::Limit, self.log_is_full());
-            drop(self.latch(Outcome::Failed(failure), None));
-        }
-    }
-
-    /// False when there is no room for the line.
-    fn keep(&self, level: LogLevel, text: String) -> bool {
         let mut state = self.state();
         state.log_bytes += text.len() + LOG_LINE_BYTES;
         if state.log_bytes > self.limits.log_bytes {
-            return false;
+            drop(state);
+            let most = self.limits.log_bytes;
+            let message = format!("the rule logged more than {most} bytes in one go");
+            let mut failure = Failure::new(DeadClass::Limit, message);
+            failure.position = position(at);
+            failure.hint = Some("log what a person needs to know, not every value".to_owned());
+            return Err(self.latch(Outcome::Failed(failure), file));
         }
         let line = LogLine {
             step: u32::try_from(state.answered).unwrap_or(u32::MAX),
@@ -282,11 +273,7 @@ impl Session {
         };
         state.log_index += 1;
         state.logs.push(line);
-        true
-    }
-
-    fn log_is_full(&self) -> String {
-        format!("the rule logged more than {} bytes", self.limits.log_bytes)
+        Ok(())
     }
 
     /// The lines that belong to no answered step: those of earlier steps were kept when they were answered.

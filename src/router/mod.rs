@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::engine::When;
 use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
-use crate::store::{Decision, Routed, Routing, Store, StoreError};
+use crate::store::{Change, Decision, Routed, Routing, Store, StoreError};
 
 use self::decide::{Candidates, Domain, domain_of, named_rule};
 
@@ -54,8 +54,7 @@ pub trait Scripts: Send + Sync + Debug {
 
 /// Is told what the router does. Called in its task, so it must be quick.
 pub trait Observer: Send + Sync + Debug {
-    /// The decision about an event is durable. (A repeated delivery is reported like a first one: only the
-    /// store knows which is which, and it makes no runs of the second.)
+    /// The decision about an event is durable. A repeated delivery is not reported.
     fn event_routed(&self, event: &Event, decision: &Decision) {
         let _ = (event, decision);
     }
@@ -163,7 +162,7 @@ impl Router {
     async fn route_and_wait(&mut self) {
         let store = Arc::clone(&self.store);
         // Before looking for events, so that one that arrives meanwhile is not missed.
-        let changed = store.changed(POLL);
+        let changed = store.changed(Change::Routable, POLL);
         match self.route_batch().await {
             Ok(Step::Routed { .. }) => {}
             Ok(Step::Stale) => tokio::time::sleep(PAUSE).await,
@@ -233,10 +232,14 @@ impl Router {
             } => {
                 metrics::histogram!("cuegate_route_batch_seconds").record(began.elapsed());
                 warn_of_strays(&candidates);
-                self.report(&events, &decisions);
+                let news = (0..).zip(events.iter().zip(&decisions));
+                for (_, (event, decision)) in news.filter(|(place, _)| !duplicates.contains(place))
+                {
+                    self.report(event, decision);
+                }
                 Ok(Step::Routed {
                     events: new,
-                    duplicates,
+                    duplicates: duplicates.len(),
                     runs: runs.len(),
                 })
             }
@@ -269,19 +272,17 @@ impl Router {
         try_join_all(questions).await
     }
 
-    fn report(&self, events: &[Arc<Event>], decisions: &[Decision]) {
-        for (event, decision) in events.iter().zip(decisions) {
-            let state = state_label(decision);
-            metrics::counter!("cuegate_events_routed_total", "state" => state).increment(1);
-            for run in &decision.runs {
-                let rule = run.rule.to_string();
-                metrics::counter!("cuegate_runs_made_total", "rule" => rule).increment(1);
-            }
-            for (rule, _, failure) in &decision.failures {
-                tracing::warn!(event = %event.id, %rule, %failure, "`when` failed; the rule gets no run of this event");
-            }
-            self.observer.event_routed(event, decision);
+    fn report(&self, event: &Event, decision: &Decision) {
+        let state = state_label(decision);
+        metrics::counter!("cuegate_events_routed_total", "state" => state).increment(1);
+        for run in &decision.runs {
+            let rule = run.rule.to_string();
+            metrics::counter!("cuegate_runs_made_total", "rule" => rule).increment(1);
         }
+        for (rule, _, failure) in &decision.failures {
+            tracing::warn!(event = %event.id, %rule, %failure, "`when` failed; the rule gets no run of this event");
+        }
+        self.observer.event_routed(event, decision);
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::model::{LogLine, Run};
-use crate::store::{Fenced, Lease, Settle, Settlement, StoreError};
+use crate::store::{Change, Fenced, Lease, Settle, Settlement, StoreError};
 
 use super::Runner;
 use super::drive::{Ended, state_after};
@@ -48,7 +48,7 @@ impl Runner {
         loop {
             let settled = self.settle(&mut underway).await;
             // Before looking for runs, so that one that becomes ready meanwhile is not missed.
-            let changed = self.store.changed(POLL);
+            let changed = self.store.changed(Change::Claimable, POLL);
             let claimed = match settled {
                 Ok(()) => self.claim(&mut underway).await,
                 Err(error) => Err(error),

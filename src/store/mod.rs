@@ -108,8 +108,8 @@ pub enum Routed {
     Committed {
         /// Events that were new.
         events: usize,
-        /// Events that were there already; their decisions were dropped.
-        duplicates: usize,
+        /// The places in the batch of events that were there already; their decisions were dropped.
+        duplicates: Vec<usize>,
         /// The runs that were made, in order.
         runs: Vec<RunId>,
     },
@@ -232,6 +232,15 @@ pub enum Fenced {
     Lost,
 }
 
+/// What somebody who has found nothing to do waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Events to be routed, or another rule set to route under.
+    Routable,
+    /// Runs to be claimed.
+    Claimable,
+}
+
 /// How much of everything there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -304,10 +313,10 @@ pub trait Store: Send + Sync + Debug {
     /// Makes waiting runs whose time has come ready; returns how many, and when the next one is due.
     async fn wake_due(&self, at: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError>;
 
-    /// Waits until something may have become claimable or routable, or `at_most` has passed. Only a hint, but
-    /// one that counts from the call on: call it, look for work, and await it if there was none; then nothing
-    /// that was committed in between is slept through.
-    async fn changed(&self, at_most: Duration);
+    /// Waits until something may have become routable or claimable, as asked, or `at_most` has passed. Only a
+    /// hint, but one that counts from the call on: call it, look for work, and await it if there was none;
+    /// then nothing that was committed in between is slept through.
+    async fn changed(&self, change: Change, at_most: Duration);
 
     /// How much of everything there is.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -113,7 +113,7 @@ fn moment() -> Moment {
 }
 
 fn advance(rule: &Rule, journal: Vec<Step>) -> Advance {
-    rule.advance(moment(), &metadata_event(), Arc::from(journal))
+    rule.advance(moment(), &metadata_event(), Arc::new(journal))
 }
 
 fn run(body: &str) -> Outcome {
@@ -562,6 +562,22 @@ fn log_lines_before_an_answered_step_are_not_told_again() {
 }
 
 #[test]
+fn what_is_printed_goes_to_the_log_and_is_bounded() {
+    let rule = rule_of("fn run(event) { print(\"one\"); debug(2); }");
+    let texts: Vec<String> = advance(&rule, Vec::new())
+        .logs
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    assert_eq!(texts, ["one", "2"]);
+    let failed = failure("let s = \"x\"; s.pad(10000, 'x'); loop { print(s); }");
+    assert!(
+        failed.message.contains("logged more than 65536 bytes"),
+        "{failed}"
+    );
+}
+
+#[test]
 fn metadata_is_typed_and_only_differences_are_written() {
     let rule = rule_of(
         "fn run(event) {
@@ -662,6 +678,18 @@ fn wrong_files_are_refused_with_place_and_suggestion() {
         (
             &format!("{head}fn each(event) {{ }}\nfn run(event) {{ }}"),
             "`fn each` is not supported yet",
+        ),
+        (
+            &format!("{head}fn run(event) {{ sleep(\"2h\"); }}"),
+            "`sleep` is not supported yet",
+        ),
+        (
+            &format!("{head}fn run(event) {{ state::set(\"a\", 1); }}"),
+            "`state` is not supported yet",
+        ),
+        (
+            &format!("{head}fn run(event) {{ egress::slack.post(#{{}}); }}"),
+            "`egress` is not supported yet",
         ),
         (
             &format!("{head}print(\"hello\");\nfn run(event) {{ }}"),

@@ -1,10 +1,20 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
+mod acceptance;
+mod architecture;
+mod commands;
+mod crash;
 mod engine;
 mod examples;
+mod gateway;
 mod hostile;
+mod reference;
 mod runs;
 mod sandbox;
+mod shipped;
 mod simulator;
+mod sources;
+mod starts_and_stops;
 mod store_contract;
 mod store_sqlite;
+mod tidy;

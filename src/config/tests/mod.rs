@@ -278,3 +278,19 @@ fn nothing_that_prints_a_configuration_prints_a_secret() {
     assert!(!show(&config).contains("hunter2"));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn rules_can_be_checked_where_the_secrets_of_production_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cuegate.toml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Config::load_for_rules(Some(&file), &environment(&[]))
+    };
+    let head = "[iconik]\nauth_token = \"${NOT_HERE}\"\n[vars]\ndesk = ";
+    let config = load(&format!("{head}\"sport\"")).unwrap();
+    assert_eq!(config.vars["desk"], "sport");
+    let error = load(&format!("{head}\"${{NOR_HERE}}\"")).expect_err("a rule would see this one");
+    assert_eq!(error.findings().len(), 2, "{error}");
+    load("no toml").expect_err("it is no TOML");
+}

@@ -76,7 +76,7 @@ fn register_log(registry: &mut Registry) {
             move |context: Context<'_>, value: Dynamic| -> Fallible<()> {
                 let session = Session::of(&context)?;
                 let text = display(&value, session.limits().string_bytes);
-                session.log(&context, level, text)
+                session.log(context.call_position(), context.call_source(), level, text)
             },
         );
     }

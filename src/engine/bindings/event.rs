@@ -82,7 +82,10 @@ impl EventView {
             "asset_id" => text(event.asset_id()),
             "collection_id" => text(event.collection_id()),
             "data" => self.data.get_or_init(|| self.convert_data()).clone(),
-            "form" => form(&event.body),
+            "form" => {
+                let instead = "`event.form` is not supported yet by this version; `event.raw` holds what Iconik sent";
+                return Err(error(instead));
+            }
             "raw" => to_dynamic(&event.body),
             "asset_ids" | "collection_ids" | "saved_search_ids" => event
                 .body
@@ -110,39 +113,6 @@ impl EventView {
         });
         error(format!("an event has no key `{key}`{advice}"))
     }
-}
-
-/// Form values of a button by field: empty ones are absent, several ones are a list.
-fn form(body: &serde_json::Value) -> Dynamic {
-    let mut form = Map::new();
-    for (field, content) in body
-        .get("metadata_values")
-        .and_then(|v| v.as_object())
-        .into_iter()
-        .flatten()
-    {
-        let values: Vec<Dynamic> = content
-            .get("field_values")
-            .and_then(|values| values.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|value| value.get("value"))
-            .map(to_dynamic)
-            .collect();
-        match values.len() {
-            0 => {}
-            1 => {
-                form.insert(
-                    field.as_str().into(),
-                    values.into_iter().next().unwrap_or(Dynamic::UNIT),
-                );
-            }
-            _ => {
-                form.insert(field.as_str().into(), values.into());
-            }
-        }
-    }
-    form.into()
 }
 
 /// The candidate that `name` is probably a slip of.

@@ -1,5 +1,8 @@
 //! The module `text`: pure functions over texts. Regular expressions take linear time, whatever is in them.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use regex::{Regex, RegexBuilder};
 use rhai::{Array, Dynamic, ImmutableString, NativeCallContext};
 
@@ -10,6 +13,13 @@ use crate::model::DeadClass;
 const TEXT: Place = Place::Module("text");
 /// How large a compiled expression may be, in bytes.
 const REGEX_BYTES_MAX: usize = 256 * 1024;
+/// How many compiled expressions are remembered: compiling one takes longer than most rules.
+const REGEX_RECENT_MAX: usize = 8;
+
+thread_local! {
+    /// The expressions that were used last, the latest at the end.
+    static RECENT: RefCell<VecDeque<(String, Regex)>> = const { RefCell::new(VecDeque::new()) };
+}
 
 pub(super) fn register(registry: &mut Registry) {
     register_expressions(registry);
@@ -17,6 +27,21 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn expression(pattern: &str) -> Fallible<Regex> {
+    RECENT.with_borrow_mut(|recent| {
+        let found = recent.iter().position(|(text, _)| text == pattern);
+        let (text, regex) = match found.and_then(|index| recent.remove(index)) {
+            Some(known) => known,
+            None => (pattern.to_owned(), compile(pattern)?),
+        };
+        if recent.len() == REGEX_RECENT_MAX {
+            recent.pop_front();
+        }
+        recent.push_back((text, regex.clone()));
+        Ok(regex)
+    })
+}
+
+fn compile(pattern: &str) -> Fallible<Regex> {
     RegexBuilder::new(pattern)
         .size_limit(REGEX_BYTES_MAX)
         .build()
@@ -159,4 +184,21 @@ fn slug(text: &str) -> String {
         }
     }
     slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_expressions_than_are_remembered_each_mean_what_they_say() {
+        for _ in 0..2 {
+            for number in 0..=REGEX_RECENT_MAX {
+                let regex = expression(&format!("^{number}$")).unwrap();
+                assert!(regex.is_match(&number.to_string()) && !regex.is_match("x"));
+            }
+        }
+        assert!(expression("(").is_err());
+        RECENT.with_borrow(|recent| assert_eq!(recent.len(), REGEX_RECENT_MAX));
+    }
 }

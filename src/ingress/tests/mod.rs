@@ -25,8 +25,8 @@ use crate::clock::ManualClock;
 use crate::config::{Limits, Source, Verify};
 use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Secret, Step};
 use crate::store::{
-    Accepted, Append, BatchToken, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter,
-    Settle, Store, StoreError, StoredEvent, Unrouted,
+    Accepted, Append, BatchToken, Change, Claim, Counts, Fenced, Intent, Routed, Routing,
+    RunFilter, Settle, Store, StoreError, StoredEvent, Unrouted,
 };
 
 const SECRET: &str = "the-shared-secret";
@@ -126,7 +126,7 @@ impl Store for Memory {
         Ok((0, None))
     }
 
-    async fn changed(&self, _: Duration) {}
+    async fn changed(&self, _: Change, _: Duration) {}
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         Ok(Counts::default())

@@ -1,29 +1,67 @@
 //! Tells whoever waits that there may be something to do.
 //!
 //! A waiter that is created before it looks, and awaited after it found nothing, misses nothing: `Notify`
-//! counts from the creation of its future. So `Store::changed` makes the future when it is called.
+//! counts from the creation of its future. So `Store::changed` makes the future when it is called. Each kind
+//! of work has its own waiters: a burst of events must not make the runner look for runs at every commit.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// The hint that something became routable or claimable.
+use crate::store::Change;
+
+/// The hints that something became routable or claimable.
 #[derive(Debug, Default)]
-pub(super) struct Changes(Notify);
+pub(super) struct Changes {
+    routable: Notify,
+    claimable: Notify,
+}
 
 impl Changes {
-    /// Wakes everybody who waits now.
-    pub(super) fn announce(&self) {
-        self.0.notify_waiters();
+    /// Wakes everybody who waits for this now.
+    pub(super) fn announce(&self, change: Change) {
+        self.of(change).notify_waiters();
     }
 
-    /// Ends at the next announcement after this call, or after `at_most`.
-    pub(super) fn next(&self, at_most: Duration) -> impl Future<Output = ()> + Send + '_ {
-        let next = self.0.notified();
+    /// Ends at the next announcement of this after this call, or after `at_most`.
+    pub(super) fn next(
+        &self,
+        change: Change,
+        at_most: Duration,
+    ) -> impl Future<Output = ()> + Send + '_ {
+        let next = self.of(change).notified();
         async move {
             // Either way there is nothing to say: it is a hint.
             let _ = tokio::time::timeout(at_most, next).await;
         }
+    }
+
+    fn of(&self, change: Change) -> &Notify {
+        match change {
+            Change::Routable => &self.routable,
+            Change::Claimable => &self.claimable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    #[tokio::test]
+    async fn a_wait_ends_with_an_announcement_of_its_own_kind_only() {
+        let changes = Changes::default();
+        let mut events = Box::pin(changes.next(Change::Routable, LONG));
+        let mut runs = Box::pin(changes.next(Change::Claimable, LONG));
+        changes.announce(Change::Routable);
+        assert_eq!((&mut events).now_or_never(), Some(()));
+        assert_eq!((&mut runs).now_or_never(), None);
+        changes.announce(Change::Claimable);
+        assert_eq!((&mut runs).now_or_never(), Some(()));
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::changes::Changes;
 use super::{journal, lanes, listing};
 use crate::model::{DeadClass, Failure, RuleId};
-use crate::store::{Claim, Lease, Settle, Settlement, StoreError};
+use crate::store::{Change, Claim, Lease, Settle, Settlement, StoreError};
 
 /// What claiming remembers from one time to the next.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Drop for Untaken {
             return;
         }
         lock(&self.claiming.abandoned).append(&mut self.leases);
-        self.claiming.changes.announce();
+        self.claiming.changes.announce(Change::Claimable);
     }
 }
 

@@ -14,7 +14,7 @@ use super::options::SqliteOptions;
 use super::rows::{corrupt, from_json, micros, to_json};
 use super::writer::{Class, Command, Writer};
 use crate::model::{Event, EventId};
-use crate::store::{Accepted, BatchToken, StoreError};
+use crate::store::{Accepted, BatchToken, Change, StoreError};
 
 /// How many ids are remembered for the `duplicate` of an answer.
 const RECENT_MAX: usize = 16_384;
@@ -71,7 +71,7 @@ impl Inbox {
             append(db, &entries, &recent)
         });
         self.writer
-            .submit_or_refuse(append.bytes(bytes).announcing())
+            .submit_or_refuse(append.bytes(bytes).announcing(Change::Routable))
             .await
     }
 

@@ -36,7 +36,7 @@ use self::lock::DirectoryLock;
 use self::reader::Readers;
 use self::writer::{Class, Command, Rules, Writer};
 use super::{
-    Accepted, Append, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
+    Accepted, Append, Change, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
     Settlement, Store, StoreError, StoredEvent, Unrouted,
 };
 use crate::clock::SharedClock;
@@ -124,7 +124,8 @@ impl SqliteStore {
         );
         let at = self.clock.now();
         let command = Command::new(Class::Durable, move |db| routing::set_aside(db, &row, at));
-        self.main.submit(command.announcing()).await.map(|_| ())
+        let command = command.announcing(Change::Routable);
+        self.main.submit(command).await.map(|_| ())
     }
 }
 
@@ -191,7 +192,8 @@ impl Store for SqliteStore {
         let command = Command::new(Class::Durable, move |db| {
             routing::route(db, span, &entries, &routing)
         });
-        let routed = self.main.submit(command.bytes(bytes).announcing()).await?;
+        let command = command.bytes(bytes).announcing(Change::Claimable);
+        let routed = self.main.submit(command).await?;
         if matches!(routed, Routed::Committed { .. }) {
             self.inbox.routed_up_to(span.last);
         }
@@ -201,7 +203,7 @@ impl Store for SqliteStore {
     async fn activate_rule_set(&self, set: RuleSet) -> Result<(), StoreError> {
         let at = self.clock.now();
         let command = Command::new(Class::Durable, move |db| routing::activate(db, &set, at));
-        self.main.submit(command.announcing()).await
+        self.main.submit(command.announcing(Change::Routable)).await
     }
 
     async fn active_rule_set(&self) -> Result<Option<RuleSet>, StoreError> {
@@ -279,7 +281,9 @@ impl Store for SqliteStore {
         let command = Command::new(class, move |db| {
             batch.iter().map(|one| lanes::settle(db, one)).collect()
         });
-        self.main.submit(command.announcing()).await
+        self.main
+            .submit(command.announcing(Change::Claimable))
+            .await
     }
 
     async fn wake_due(&self, at: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
@@ -287,7 +291,7 @@ impl Store for SqliteStore {
         let command = Command::new(Class::Lazy, move |db| lanes::wake_due(db, at));
         let (woken, next) = self.main.submit(command).await?;
         if woken > 0 {
-            self.changes.announce();
+            self.changes.announce(Change::Claimable);
         }
         Ok((woken, next))
     }
@@ -295,13 +299,14 @@ impl Store for SqliteStore {
     /// The hint counts from this call, not from the first poll: call it, look, then await it.
     fn changed<'life0, 'async_trait>(
         &'life0 self,
+        change: Change,
         at_most: Duration,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'async_trait>>
     where
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        Box::pin(self.changes.next(at_most))
+        Box::pin(self.changes.next(change, at_most))
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
@@ -341,7 +346,8 @@ impl Store for SqliteStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        self.changes.announce();
+        self.changes.announce(Change::Routable);
+        self.changes.announce(Change::Claimable);
         inbox.and(main)
     }
 }

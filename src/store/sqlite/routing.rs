@@ -37,8 +37,8 @@ pub(super) fn route(
         rule_set,
         at: micros(routing.at),
     };
-    let (mut events, mut duplicates, mut runs) = (0, 0, Vec::new());
-    for (entry, decision) in entries.iter().zip(&routing.decisions) {
+    let (mut events, mut duplicates, mut runs) = (0, Vec::new(), Vec::new());
+    for (place, (entry, decision)) in entries.iter().zip(&routing.decisions).enumerate() {
         match desk.keep(entry, decision)? {
             Some(event) => {
                 events += 1;
@@ -46,7 +46,7 @@ pub(super) fn route(
                     runs.push(desk.enqueue(event, run)?);
                 }
             }
-            None => duplicates += 1,
+            None => duplicates.push(place),
         }
     }
     move_cursor(db, span.from, span.last)?;

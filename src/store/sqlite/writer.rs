@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::changes::Changes;
 use super::lock::DirectoryLock;
 use super::options::Synchronous;
-use crate::store::StoreError;
+use crate::store::{Change, StoreError};
 
 /// How much a command's commit must survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ type Classify = Box<dyn Fn(&Connection) -> Outcome<Class> + Send>;
 pub(super) struct Command<T> {
     classify: Classify,
     bytes: usize,
-    announces: bool,
+    announces: Option<Change>,
     statements: Option<Statements<T>>,
     written: Option<T>,
     reply: Option<oneshot::Sender<Outcome<T>>>,
@@ -57,7 +57,7 @@ impl<T: Send + 'static> Command<T> {
         Self {
             classify: Box::new(classify),
             bytes: 0,
-            announces: false,
+            announces: None,
             statements: Some(Box::new(statements)),
             written: None,
             reply: None,
@@ -71,8 +71,8 @@ impl<T: Send + 'static> Command<T> {
     }
 
     /// Its commit may make something routable or claimable.
-    pub(super) fn announcing(mut self) -> Self {
-        self.announces = true;
+    pub(super) fn announcing(mut self, change: Change) -> Self {
+        self.announces = Some(change);
         self
     }
 }
@@ -81,7 +81,7 @@ impl<T: Send + 'static> Command<T> {
 trait Work: Send {
     fn class(&self, db: &Connection) -> Outcome<Class>;
     fn bytes(&self) -> usize;
-    fn announces(&self) -> bool;
+    fn announces(&self) -> Option<Change>;
     fn write(&mut self, db: &Connection) -> Outcome<()>;
     fn answer(self: Box<Self>, committed: Outcome<()>);
 }
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Work for Command<T> {
         self.bytes
     }
 
-    fn announces(&self) -> bool {
+    fn announces(&self) -> Option<Change> {
         self.announces
     }
 
@@ -328,10 +328,14 @@ impl Desk {
         let committed = self.finish();
         metrics::histogram!("cuegate_store_commit_seconds", "file" => self.rules.file)
             .record(started.elapsed().as_secs_f64());
-        let announces = committed.is_ok() && batch.written.iter().any(|work| work.announces());
+        let announced = batch.written.iter().filter_map(|work| work.announces());
+        let mut announced: Vec<Change> = announced.collect();
+        announced.dedup();
         batch.answer(&committed);
-        if announces {
-            self.changes.announce();
+        if committed.is_ok() {
+            for change in announced {
+                self.changes.announce(change);
+            }
         }
     }
 

@@ -64,7 +64,7 @@ pub(crate) async fn the_wait_for_a_change_ends_with_an_event_that_came_after_it_
     place: &dyn Place,
 ) {
     let store = open(place).await;
-    let changed = store.changed(Duration::from_secs(3_600));
+    let changed = store.changed(Change::Routable, Duration::from_secs(3_600));
     assert!(store.unrouted(1).await.unwrap().events.is_empty());
     store.accept(events([1])).await.unwrap();
     tokio::time::timeout(Duration::from_secs(10), changed)
@@ -74,7 +74,9 @@ pub(crate) async fn the_wait_for_a_change_ends_with_an_event_that_came_after_it_
 
 pub(crate) async fn the_wait_for_a_change_ends_by_itself(place: &dyn Place) {
     let store = open(place).await;
-    store.changed(Duration::from_millis(1)).await;
+    store
+        .changed(Change::Claimable, Duration::from_millis(1))
+        .await;
 }
 
 pub(crate) async fn a_closed_store_says_so_and_has_kept_everything(place: &dyn Place) {

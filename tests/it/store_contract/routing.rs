@@ -21,7 +21,7 @@ pub(crate) async fn a_batch_is_routed_exactly_once(place: &dyn Place) {
     let narrower = store.unrouted(1).await.unwrap();
     let first = store.route(one_run(&batch)).await.unwrap();
     assert!(
-        matches!(first, Routed::Committed { events: 2, duplicates: 0, ref runs } if runs.len() == 2)
+        matches!(first, Routed::Committed { events: 2, ref duplicates, ref runs } if duplicates.is_empty() && runs.len() == 2)
     );
     assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
     assert_eq!(
@@ -95,7 +95,10 @@ pub(crate) async fn a_duplicate_in_its_batch_makes_no_second_run(place: &dyn Pla
     else {
         panic!("nobody else routes");
     };
-    assert_eq!((events, runs.len()), (batch.events.len() - duplicates, 2));
+    assert_eq!(
+        (events, runs.len()),
+        (batch.events.len() - duplicates.len(), 2)
+    );
     assert_eq!(run_count(&*store).await, 2);
 }
 

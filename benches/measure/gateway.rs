@@ -1,0 +1,163 @@
+//! The real `cuegate serve`, in a process and a directory of its own, as a sender and an operator see it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use cuegate::model::RuleFile;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::events::DOMAIN;
+
+/// The header that proves the sender, and the secret in it.
+pub(super) const SECRET_HEADER: &str = "x-cuegate-secret: bench-secret-0123456789abcdef";
+
+/// A gateway that serves until it is dropped or stopped.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    child: Child,
+    /// Where events are posted.
+    pub(super) hooks: SocketAddr,
+    /// Where the metrics are.
+    pub(super) admin: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts it over `directory` and waits until it listens.
+    pub(super) fn start(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<Self> {
+        configure(directory, rules)?;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cuegate"))
+            .args(["serve", "--config", "cuegate.toml"])
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the built cuegate cannot be started")?;
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let mut lines = BufReader::new(stdout).lines();
+        let mut said = Vec::new();
+        let ready = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            let address = |key: &str| entry[key].as_str()?.parse().ok();
+            let found = Some((address("hooks")?, address("admin")?));
+            said.push(line);
+            found
+        });
+        let Some((hooks, admin)) = ready else {
+            bail!("cuegate did not get ready:\n{}", said.join("\n"));
+        };
+        // Nobody reads on, but a full pipe would stop it.
+        std::thread::spawn(move || lines.map_while(Result::ok).count());
+        Ok(Self {
+            child,
+            hooks,
+            admin,
+        })
+    }
+
+    /// Its process id and those of its workers.
+    pub(super) fn processes(&self) -> anyhow::Result<Vec<u32>> {
+        let mut pids = vec![self.child.id()];
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if stat(pid).is_some_and(|fields| fields[PARENT] == u64::from(self.child.id())) {
+                pids.push(pid);
+            }
+        }
+        Ok(pids)
+    }
+
+    /// The processor time that gateway and workers have used, in the kernel's ticks of usually ten
+    /// milliseconds.
+    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
+        let ticks: u64 = self
+            .processes()?
+            .into_iter()
+            .filter_map(stat)
+            .map(|fields| fields[USER] + fields[SYSTEM])
+            .sum();
+        let millis = ticks * 1000 / rustix::param::clock_ticks_per_second();
+        Ok(Duration::from_millis(millis))
+    }
+
+    /// Accepted events that are not routed yet.
+    pub(super) fn unrouted(&self) -> anyhow::Result<u64> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        answer
+            .lines()
+            .find_map(|line| line.strip_prefix("cuegate_unrouted_events ")?.parse().ok())
+            .context("/metrics does not tell the unrouted events")
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "cuegate ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // After `stop` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Places in [`stat`].
+const PARENT: usize = 0;
+const USER: usize = 10;
+const SYSTEM: usize = 11;
+
+/// The numbers of `/proc/PID/stat` from the parent on. (Some are negative; those are shown as 0.)
+fn stat(pid: u32) -> Option<Vec<u64>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may hold anything.
+    let fields = stat[stat.rfind(')')? + 2..].split(' ').skip(1);
+    Some(fields.map(|field| field.parse().unwrap_or(0)).collect())
+}
+
+fn configure(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<()> {
+    let (header, secret) = SECRET_HEADER
+        .split_once(": ")
+        .expect("a header has a name and a value");
+    let config = format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+drain = "10s"
+[store]
+url = "sqlite:data/cuegate.db"
+[iconik]
+base_url = "http://127.0.0.1:9/API" # the rules make no call
+domain = "{DOMAIN}"
+app_id = "bench"
+auth_token = "bench"
+[sources.iconik]
+verify = {{ header = "{header}", secrets = ["{secret}"] }}
+"#
+    );
+    fs::write(directory.join("cuegate.toml"), config)?;
+    fs::create_dir_all(directory.join("rules"))?;
+    for rule in rules {
+        fs::write(directory.join("rules").join(&rule.path), &rule.source)?;
+    }
+    Ok(())
+}

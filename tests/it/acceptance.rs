@@ -1,0 +1,477 @@
+//! What arrives is kept and worked on, what must not be kept is nowhere: recorded bodies of real deployments and
+//! those that follow from the documentation, posted to the real process.
+//!
+//! The recordings are no part of the project; where they are not at hand, their tests print that and pass.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use cuegate::clock::{Clock as _, SystemClock};
+use cuegate::model::{EventState, RULE_HEADER, RuleId, RunState};
+use cuegate::simulator::{DEFAULT_DOMAIN, Simulator};
+use cuegate::store::{Counts, Store as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::gateway::{
+    AUTH_TOKEN, Gateway, SECRET, SECRET_HEADER, event_id, eventually, simulated, webhook,
+};
+
+const VIEW: &str = "22222222-bbbb-4bbb-8bbb-000000000001";
+const ASSET: &str = "2c5bfe1a-f149-11eb-a843-0a580a3db916";
+
+/// One rule for each family of events; each leaves its own word in the field "desk" of the asset.
+const RULES: [(&str, &str); 5] = [
+    (
+        "collected.rhai",
+        r#"rule(#{ on: ["collections/contents/create"], allow: ["metadata:write"] });
+        fn run(event) {
+            let folder = iconik::collection(event.collection_id);
+            let asset = iconik::asset(event.data.object_id);
+            asset.set_metadata("Operations", #{ desk: `in ${folder.title}` });
+        }"#,
+    ),
+    (
+        "shared.rhai",
+        r#"rule(#{ on: ["assets/shares/create"], allow: ["metadata:write"] });
+        fn run(event) {
+            let asset = iconik::asset(event.asset_id);
+            asset.set_metadata("Operations", #{ desk: `shared ${asset.title}` });
+        }"#,
+    ),
+    (
+        "changed.rhai",
+        r#"rule(#{ on: ["assets/entity/*"], allow: ["metadata:write"] });
+        fn run(event) {
+            iconik::asset(event.asset_id).set_metadata("Operations", #{ desk: event.operation });
+        }"#,
+    ),
+    (
+        "described.rhai",
+        r#"rule(#{ on: ["assets/metadata/update"], allow: ["metadata:write"] });
+        fn run(event) {
+            let said = event.data.metadata_values.Title.field_values[0].value;
+            iconik::asset(event.asset_id).set_metadata("Operations", #{ desk: `described ${said}` });
+        }"#,
+    ),
+    (
+        "pressed.rhai",
+        r#"rule(#{ button: #{ title: "Tag", contexts: ["ASSET", "BULK"] }, allow: ["metadata:write"] });
+        fn run(event) {
+            for id in event.asset_ids {
+                iconik::asset(id).set_metadata("Operations", #{ desk: event.context });
+            }
+        }"#,
+    ),
+];
+
+/// A recorded body, what should come of it, and what has to be there for that.
+struct Recorded {
+    name: String,
+    body: Value,
+    rule: &'static str,
+    desk: String,
+    asset: String,
+}
+
+impl Recorded {
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).expect("it was listed");
+        let body: Value = serde_json::from_str(&text).expect("a recording is JSON");
+        let name = path.file_name().expect("it is a file");
+        let name = name.to_string_lossy().into_owned();
+        let family: Vec<&str> = name.split('.').take(4).collect();
+        let (rule, desk, asset) = match family[..] {
+            ["webhook", "collections", "contents", "create"] => {
+                ("collected", "in Folder", &body["data"]["object_id"])
+            }
+            ["webhook", "assets", "shares", "create"] => {
+                ("shared", "shared Asset", &body["data"]["object_id"])
+            }
+            ["webhook", "assets", "entity", operation] => {
+                ("changed", operation, &body["object_id"])
+            }
+            ["webhook", "assets", "metadata", "update"] => {
+                ("described", "described x", &body["object_id"])
+            }
+            ["custom_action", context, ..] => ("pressed", context, &body["asset_ids"][0]),
+            _ => panic!("{name} is of a family without a rule here"),
+        };
+        Self {
+            rule,
+            desk: desk.to_owned(),
+            asset: asset.as_str().expect("it is about an asset").to_owned(),
+            name,
+            body,
+        }
+    }
+
+    fn is_button(&self) -> bool {
+        self.body.get("action_id").is_some()
+    }
+
+    /// The headers that Iconik would send with it.
+    fn headers(&self) -> Vec<(&'static str, &'static str)> {
+        self.is_button()
+            .then_some((RULE_HEADER, self.rule))
+            .into_iter()
+            .collect()
+    }
+
+    /// An Iconik of this domain in which everything exists that the body speaks of.
+    async fn world(&self, domain: &str) -> Simulator {
+        let collections = [&self.body["data"]["collection_id"]]
+            .into_iter()
+            .chain(self.body["collection_ids"].as_array().into_iter().flatten())
+            .filter(|id| id.is_string())
+            .map(|id| json!({ "id": id, "title": "Folder" }))
+            .collect::<Vec<_>>();
+        let mut seed = operations();
+        seed["domain"] = json!(domain);
+        seed["collections"] = json!(collections);
+        seed["assets"] = json!([{ "id": self.asset, "title": "Asset" }]);
+        simulated(seed).await
+    }
+}
+
+fn operations() -> Value {
+    json!({
+        "fields": [{ "name": "desk", "label": "Desk", "field_type": "string" }],
+        "views": [{ "id": VIEW, "name": "Operations", "view_fields": [{ "name": "desk" }] }],
+        "assets": [{ "id": ASSET, "title": "Asset" }],
+    })
+}
+
+/// Every recorded body of a webhook or a custom action, in the order of their names.
+fn recordings() -> Vec<Recorded> {
+    let given = std::env::var_os("ICONIK_RECORDINGS").map(PathBuf::from);
+    let folder = given
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/iconik"))
+        .join("payloads");
+    let mut paths: Vec<PathBuf> = [folder.clone(), folder.join("inferred")]
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .map(|entry| entry.expect("a listed folder can be read").path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("webhook.") || name.starts_with("custom_action.")
+        })
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        println!("no recordings at {}: nothing is tested", folder.display());
+    }
+    paths.iter().map(|path| Recorded::read(path)).collect()
+}
+
+fn desk(simulator: &Simulator, asset: &str) -> Option<Value> {
+    let metadata = simulator.world().metadata("assets", asset);
+    metadata.get("desk")?.first().cloned()
+}
+
+#[tokio::test]
+async fn every_recorded_body_is_accepted_and_its_rule_has_its_effect() {
+    for recorded in recordings() {
+        let name = &recorded.name;
+        let domain = recorded.body["system_domain_id"]
+            .as_str()
+            .expect("a domain");
+        let simulator = recorded.world(domain).await;
+        let mut gateway = Gateway::started(&simulator, &RULES).await;
+        let (status, answer) = gateway.post(&recorded.body, &recorded.headers()).await;
+        assert_eq!(
+            (status, &answer["duplicate"]),
+            (200, &json!(false)),
+            "{name}: {answer}"
+        );
+        gateway.until_quiet().await;
+        assert_eq!(
+            desk(&simulator, &recorded.asset),
+            Some(json!(recorded.desk)),
+            "{name}"
+        );
+        gateway.stop().await;
+        let (event, runs) = gateway.stored(event_id(&answer)).await;
+        assert_eq!(event.state, EventState::Routed, "{name}");
+        let ends: Vec<_> = runs.iter().map(|run| (&run.rule, run.state)).collect();
+        assert_eq!(
+            ends,
+            [(&RuleId::from(recorded.rule), RunState::Succeeded)],
+            "{name}: {runs:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_body_of_another_domain_is_kept_and_makes_no_run() {
+    let recorded = recordings();
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::started(&simulator, &RULES).await;
+    let mut ids = Vec::new();
+    for recorded in &recorded {
+        assert_ne!(recorded.body["system_domain_id"], DEFAULT_DOMAIN);
+        ids.push(gateway.accepted(&recorded.body, &recorded.headers()).await);
+    }
+    // One of the own domain behind them all: the router has passed them when it has passed this one.
+    gateway
+        .accepted(&webhook("entity", "update", ASSET, &json!({})), &[])
+        .await;
+    gateway.until_runs(RunState::Succeeded, 1).await;
+    gateway.stop().await;
+    for (id, recorded) in ids.into_iter().zip(&recorded) {
+        let (event, runs) = gateway.stored(id).await;
+        assert_eq!(event.state, EventState::WrongDomain, "{}", recorded.name);
+        assert_eq!(runs, [], "{}", recorded.name);
+        assert_eq!(
+            event.event.body["system_domain_id"],
+            recorded.body["system_domain_id"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_sender_without_the_secret_is_refused_and_leaves_nothing() {
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::started(&simulator, &RULES).await;
+    let body = webhook(
+        "entity",
+        "update",
+        ASSET,
+        &json!({ "title": "an-unwanted-title" }),
+    );
+    let wrong: [&[(&str, &str)]; 4] = [
+        &[(SECRET_HEADER, "the-shared-secret-4b1e")],
+        &[(SECRET_HEADER, "")],
+        &[],
+        &[("authorization", SECRET)],
+    ];
+    for headers in wrong {
+        let (status, answer) = gateway.post_to("iconik", body.to_string(), headers).await;
+        assert_eq!(status, 401, "{headers:?}: {answer}");
+        assert!(
+            answer["error"].is_string() || answer["error"].is_object(),
+            "{answer}"
+        );
+    }
+    gateway.until_quiet().await;
+    gateway.stop().await;
+    let store = gateway.store().await;
+    assert_eq!(
+        store.counts().await.expect("it can be counted"),
+        Counts::default()
+    );
+    store.close().await.expect("nothing is left to write");
+    assert_eq!(
+        files_with(&gateway, "an-unwanted-title"),
+        Vec::<PathBuf>::new()
+    );
+}
+
+const STANDARD_KEY: &str = "c3RhbmRhcmQtd2ViaG9va3Mta2V5LTAx";
+
+/// The three headers of a Standard Webhooks message, signed so many seconds after now.
+fn signed(id: &str, body: &str, after_now: i64) -> Vec<(&'static str, String)> {
+    let time = (SystemClock.now().as_second() + after_now).to_string();
+    let key = BASE64_STANDARD.decode(STANDARD_KEY).expect("it is base64");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any key will do");
+    mac.update(format!("{id}.{time}.{body}").as_bytes());
+    let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
+    vec![
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", time),
+        ("webhook-signature", format!("v1,{signature}")),
+    ]
+}
+
+#[tokio::test]
+async fn a_standard_webhooks_message_is_accepted_inside_its_window_only() {
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::new(&simulator, &RULES);
+    gateway.configure(&format!(
+        "[sources.standard]\n\
+         verify = {{ standard_webhooks = {{ secrets = [\"whsec_{STANDARD_KEY}\"], tolerance = \"5m\" }} }}\n"
+    ));
+    gateway.start().await;
+    let gateway = &gateway;
+    let send = async |id: &str, body: &str, after_now: i64| {
+        let headers = signed(id, body, after_now);
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, it)| (*name, it.as_str()))
+            .collect();
+        gateway.post_to("standard", body.to_owned(), &headers).await
+    };
+    for outside in [-301, -86_400, 310, 86_400] {
+        let (status, answer) = send("msg_1", "{\"a\":1}", outside).await;
+        assert_eq!(status, 401, "{outside} s: {answer}");
+    }
+    let mut accepted = Vec::new();
+    for inside in [-280, 0, 280] {
+        let (status, answer) = send("msg_1", "{\"a\":1}", inside).await;
+        assert_eq!(status, 200, "{inside} s: {answer}");
+        accepted.push(event_id(&answer));
+    }
+    accepted.dedup();
+    assert_eq!(accepted.len(), 1, "the sender's id makes them one event");
+    let (_, other) = send("msg_2", "{\"a\":1}", 0).await;
+    assert_ne!(event_id(&other), accepted[0]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_delivered_twice_is_one_event_with_one_run_also_after_a_restart() {
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::started(&simulator, &RULES).await;
+    let body = webhook("entity", "update", ASSET, &json!({ "title": "x" }));
+    let (status, first) = gateway.post(&body, &[]).await;
+    assert_eq!((status, &first["duplicate"]), (200, &json!(false)));
+    let (status, second) = gateway.post(&body, &[]).await;
+    assert_eq!((status, &second["duplicate"]), (200, &json!(true)));
+    assert_eq!(second["event_id"], first["event_id"]);
+    gateway.until_runs(RunState::Succeeded, 1).await;
+
+    gateway.restart().await;
+    let (status, third) = gateway.post(&body, &[]).await;
+    assert_eq!((status, &third["event_id"]), (200, &first["event_id"]));
+    let mut other = body.clone();
+    other["data"]["title"] = json!("y");
+    let (_, other) = gateway.post(&other, &[]).await;
+    assert_ne!(
+        other["event_id"], first["event_id"],
+        "one request may touch an object twice"
+    );
+    gateway.until_runs(RunState::Succeeded, 2).await;
+    gateway.until_quiet().await;
+    gateway.stop().await;
+    let (_, runs) = gateway.stored(event_id(&first)).await;
+    assert_eq!(runs.len(), 1, "{runs:?}");
+}
+
+/// The files of the data directory in which a text occurs, byte by byte.
+fn files_with(gateway: &Gateway, text: &str) -> Vec<PathBuf> {
+    fs::read_dir(gateway.path("data"))
+        .expect("the gateway made it")
+        .map(|entry| entry.expect("it can be read").path())
+        .filter(|path| {
+            let bytes = fs::read(path).expect("a file of ours can be read");
+            bytes.windows(text.len()).any(|it| it == text.as_bytes())
+        })
+        .collect()
+}
+
+/// Nowhere in the files and in nothing that was said; what should be kept is there, so the search does find.
+fn hides(gateway: &Gateway, secrets: &[&str], kept: &str) {
+    assert_ne!(
+        files_with(gateway, kept),
+        Vec::<PathBuf>::new(),
+        "the search finds nothing"
+    );
+    let said = gateway.everything_said();
+    assert!(said.contains("ready to receive"), "{said}");
+    for secret in secrets {
+        assert_eq!(
+            files_with(gateway, secret),
+            Vec::<PathBuf>::new(),
+            "{secret}"
+        );
+        let line = said.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} was said");
+    }
+}
+
+#[tokio::test]
+async fn no_stored_byte_and_no_log_line_holds_a_token_or_a_secret() {
+    const PERSON: &str = "eyJhbGciOiJIUzI1NiJ9.a-person-s-token";
+    const NESTED: &str = "a-nested-token-77aa";
+    const COOKIE: &str = "a-cookie-that-nobody-asked-for";
+    const GUESS: &str = "a-wrong-guess-at-the-secret";
+    let secrets = [PERSON, NESTED, COOKIE, GUESS, SECRET, AUTH_TOKEN];
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::new(&simulator, &RULES);
+    gateway.log("trace");
+    gateway.start().await;
+    let pressed = json!({
+        "system_domain_id": DEFAULT_DOMAIN, "user_id": "256ebe90-c0c8-11ec-9fcd-0648baddf8b3",
+        "context": "ASSET", "action_id": "86f485b2-c71e-11ec-93c4-32f3401f5ebb", "asset_ids": [ASSET],
+        "collection_ids": [], "saved_search_ids": [], "date_created": "2022-04-29T00:22:10.316685",
+        "auth_token": PERSON, "metadata_values": { "inner": [{ "auth_token": NESTED }] },
+    });
+    let headers = [
+        (RULE_HEADER, "pressed"),
+        ("cookie", COOKIE),
+        ("authorization", COOKIE),
+    ];
+    gateway.accepted(&pressed, &headers).await;
+    let (status, _) = gateway
+        .post_to("iconik", pressed.to_string(), &[(SECRET_HEADER, GUESS)])
+        .await;
+    assert_eq!(status, 401);
+    gateway.until_runs(RunState::Succeeded, 1).await;
+    assert_eq!(desk(&simulator, ASSET), Some(json!("ASSET")));
+    hides(&gateway, &secrets, ASSET);
+    // The write-ahead logs are still there after a kill, and folded into the files after a stop.
+    gateway.sigkill().await;
+    hides(&gateway, &secrets, ASSET);
+    gateway.start().await;
+    gateway.stop().await;
+    hides(&gateway, &secrets, ASSET);
+}
+
+#[tokio::test]
+async fn a_domain_that_is_learned_late_holds_events_back_and_loses_none() {
+    let simulator = simulated(operations()).await;
+    let trouble = cuegate::simulator::Trouble::Answer {
+        status: 503,
+        body: json!({ "errors": ["later"] }),
+        retry_after: None,
+    };
+    let everything = cuegate::simulator::Matching::all();
+    simulator.fault(everything, 1, trouble);
+    let mut gateway = Gateway::started(&simulator, &RULES).await;
+    gateway
+        .accepted(&webhook("entity", "update", ASSET, &json!({})), &[])
+        .await;
+    gateway.until_runs(RunState::Succeeded, 1).await;
+    assert_eq!(desk(&simulator, ASSET), Some(json!("update")));
+    gateway
+        .until_logged(&["Iconik does not tell its domain"])
+        .await;
+    eventually("the domain is known", async || {
+        gateway
+            .everything_said()
+            .contains(DEFAULT_DOMAIN)
+            .then_some(())
+    })
+    .await;
+    let ended = gateway.stop().await;
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_answer_names_the_event_in_a_header_as_well() {
+    let simulator = simulated(operations()).await;
+    let gateway = Gateway::started(&simulator, &RULES).await;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .build();
+    let body = webhook("entity", "update", ASSET, &json!({}));
+    let answer = client
+        .expect("a plain client can be built")
+        .post(format!("{}/hooks/iconik", gateway.hooks_url()))
+        .header(SECRET_HEADER, SECRET)
+        .json(&body)
+        .send()
+        .await
+        .expect("the gateway answers");
+    let header = answer.headers()["cuegate-event-id"]
+        .to_str()
+        .expect("it is text")
+        .to_owned();
+    let body: Value = answer.json().await.expect("it is JSON");
+    assert_eq!(body["event_id"], header);
+}
