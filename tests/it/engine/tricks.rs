@@ -19,7 +19,7 @@ fn what_is_printed_is_logged_and_bounded_like_the_log() {
         logged,
         [
             (LogLevel::Info, "one".to_owned()),
-            (LogLevel::Trace, "2".to_owned()),
+            (LogLevel::Info, "2".to_owned()),
             (LogLevel::Info, "[3]".to_owned()),
             (LogLevel::Warn, "4".to_owned()),
         ]
