@@ -44,6 +44,10 @@ pub(super) fn register(module: &mut Module) {
             Ok::<_, Box<rhai::EvalAltResult>>(format!("{text}{}", print(&context, &value.into())?))
         },
     );
+    set(module, "exit", |context: Context<'_>| no_exit(&context));
+    set(module, "exit", |context: Context<'_>, _: Dynamic| {
+        no_exit(&context)
+    });
     set(module, "sleep", |context: Context<'_>, _: INT| {
         unsupported_sleep(&context)
     });
@@ -148,5 +152,16 @@ fn unsupported_sleep(context: &Context<'_>) -> Fallible<()> {
         DeadClass::ScriptError,
         "`sleep` is not supported yet",
         None,
+    ))
+}
+
+/// Stock `exit` would end a run as if it had succeeded. Its name is disabled; this is what a pointer to it finds.
+fn no_exit(context: &Context<'_>) -> Fallible<()> {
+    let session = Session::of(context)?;
+    Err(session.fail(
+        context,
+        DeadClass::ScriptError,
+        "there is no `exit`",
+        Some("write `return;`, or `skip(reason)`".to_owned()),
     ))
 }

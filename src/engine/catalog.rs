@@ -3,12 +3,16 @@
 //! The reference, the editor definitions, the suggestions for misspelt names and the tests of the examples
 //! all read this one list, so none of them can drift from what is really there.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, FuncRegistration, Module, RhaiNativeFunc, Shared, Variant};
+use rhai::{
+    Dynamic, Engine, FuncRegistration, Module, NativeCallContext, Position, RhaiFunc,
+    RhaiNativeFunc, Shared, Variant,
+};
 
 use super::{bindings, capped, compare};
 
@@ -90,9 +94,11 @@ impl Registry {
                 let key = (module.to_owned(), name.to_owned());
                 self.names.in_modules.entry(key).or_default().insert(N);
                 let module = self.modules.entry(module).or_default();
+                let parameters = parameter_types(&function);
+                let function = placed(function.into_rhai_function(true, true));
                 FuncRegistration::new(name)
                     .in_internal_namespace()
-                    .set_into_module(module, function);
+                    .set_into_module_raw(module, parameters, function);
             }
             Place::Top | Place::Type(_) if doc.is_property() => {
                 FuncRegistration::new_getter(name).set_into_module(&mut self.global, function);
@@ -121,6 +127,40 @@ impl Registry {
     /// The module of bare functions, for what is no function of ours but changes one of Rhai's.
     pub(super) fn global(&mut self) -> &mut Module {
         &mut self.global
+    }
+}
+
+fn parameter_types<A: 'static, const N: usize, const X: bool, R, const F: bool, T>(
+    _: &T,
+) -> [TypeId; N]
+where
+    T: RhaiNativeFunc<A, N, X, R, F>,
+    R: Variant + Clone,
+{
+    T::param_types()
+}
+
+/// Rhai gives the errors of natives that are called as `module::name` no place; this gives them the call's.
+fn placed(function: RhaiFunc) -> RhaiFunc {
+    let RhaiFunc::Pure { func, .. } = function else {
+        return function;
+    };
+    let func = move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
+        let at = context
+            .as_ref()
+            .map_or(Position::NONE, NativeCallContext::call_position);
+        func(context, arguments).map_err(|mut error| {
+            if error.position().is_none() {
+                error.set_position(at);
+            }
+            error
+        })
+    };
+    RhaiFunc::Pure {
+        func: Shared::new(func),
+        has_context: true,
+        is_pure: true,
+        is_volatile: true,
     }
 }
 

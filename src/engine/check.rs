@@ -76,18 +76,17 @@ impl Checker<'_> {
             );
         }
         for (name, arguments) in &functions {
-            let at = self.place_of(name);
             match ROLES.iter().find(|(role, _)| role == name) {
                 Some((role, _)) if !SUPPORTED.contains(role) => {
                     self.find(
-                        at,
+                        self.place_of(name),
                         format!("`fn {role}` is not supported yet by this version"),
                         None,
                     );
                 }
                 Some((role, wanted)) if wanted != arguments => {
                     self.find(
-                        at,
+                        self.place_of(name),
                         format!("`fn {role}` takes {wanted} argument(s), not {arguments}"),
                         None,
                     );
@@ -102,7 +101,7 @@ impl Checker<'_> {
                             "did you mean `fn {role}`? Otherwise give it a clearer name"
                         ));
                         self.find(
-                            at,
+                            self.place_of(name),
                             format!("`fn {name}` would never be called by the gateway"),
                             hint,
                         );
@@ -173,6 +172,8 @@ impl Checker<'_> {
         let stock = call.op_token.is_some()
             || name.contains('$')
             || name.starts_with("is_def_")
+            // A closure that captures variables is a `curry` of all of them.
+            || matches!(name, "call" | "curry")
             || name == "rule";
         if stock
             || self
@@ -219,14 +220,11 @@ impl Checker<'_> {
                 self.find(at, wrong_arity(name, &arities, call.args.len()), None);
             }
             None => {
-                let hint = nearest(
-                    name,
-                    names
-                        .ours
-                        .iter()
-                        .chain(names.functions.keys())
-                        .map(String::as_str),
-                );
+                let known = names.ours.iter().chain(names.functions.keys());
+                let words = known
+                    .map(String::as_str)
+                    .filter(|known| known.starts_with(char::is_alphabetic));
+                let hint = nearest(name, words);
                 self.find(
                     at,
                     format!("no value has a method `{name}`"),

@@ -85,7 +85,9 @@ fn order(a: &Dynamic, b: &Dynamic) -> Fallible<Option<Ordering>> {
         return Ok(Some(a.cmp(&b)));
     }
     if let (Some(a), Some(b)) = (as_float(a), as_float(b)) {
-        return Ok(a.partial_cmp(&b));
+        return a.partial_cmp(&b).map(Some).ok_or_else(|| {
+            error("a result that is not a number (such as 0.0 / 0.0) has no order")
+        });
     }
     if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
         return Ok(Some(a.as_str().cmp(b.as_str())));

@@ -123,7 +123,10 @@ fn negative(
     at: At,
 ) -> Result<Constant, NotLiteral> {
     match Literal::of(inner, constants)?.value {
-        Constant::Int(int) => Ok(Constant::Int(-int)),
+        Constant::Int(int) => int.checked_neg().map(Constant::Int).ok_or(NotLiteral {
+            at,
+            message: "this number has no negative: it is the smallest one".to_owned(),
+        }),
         Constant::Float(float) => Ok(Constant::Float(-float)),
         _ => Err(NotLiteral {
             at,

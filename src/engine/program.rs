@@ -18,6 +18,10 @@ use crate::model::{DeadClass, Diagnostic, Event, Failure, LogLevel, Program, Rul
 
 /// How deep functions may call each other.
 const CALL_DEPTH: usize = 32;
+/// Rhai knows no size of one text or list: it adds up all text and all elements below a value, answers and the
+/// event's `data` included. So a value may hold this many texts and lists of the configured size: an answer of
+/// 1 MiB, a collection of 2,000 entries.
+const NESTED: (usize, usize) = (64, 16);
 /// The most variables that a script holds at once.
 const VARIABLES: usize = 256;
 
@@ -138,9 +142,9 @@ impl Linked {
         engine.set_max_call_levels(CALL_DEPTH);
         engine.set_max_variables(VARIABLES);
         engine.set_max_modules(64);
-        engine.set_max_string_size(limits.string_bytes);
-        engine.set_max_array_size(limits.elements);
-        engine.set_max_map_size(limits.elements);
+        engine.set_max_string_size(limits.string_bytes.saturating_mul(NESTED.0));
+        engine.set_max_array_size(limits.elements.saturating_mul(NESTED.1));
+        engine.set_max_map_size(limits.elements.saturating_mul(NESTED.1));
         let ticking = session.clone();
         engine.on_progress(move |_| ticking.tick().then_some(Dynamic::UNIT));
         let printing = session.clone();

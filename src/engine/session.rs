@@ -16,6 +16,9 @@ use crate::model::{
     Answer, Call, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
 };
 
+/// What a log line costs besides its text: even empty lines must come to an end.
+const LOG_LINE_BYTES: usize = 32;
+
 /// What natives answer.
 pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -252,7 +255,7 @@ impl Session {
         text: String,
     ) -> Fallible<()> {
         let mut state = self.state();
-        state.log_bytes += text.len();
+        state.log_bytes += text.len() + LOG_LINE_BYTES;
         if state.log_bytes > self.limits.log_bytes {
             drop(state);
             let most = self.limits.log_bytes;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rhai::{AST, ASTFlags, Engine, Expr, OptimizationLevel, Position as At, Stmt};
 
 use super::EngineLimits;
+use super::catalog::Catalog;
 use super::literal::Literal;
 use super::session::position;
 use crate::model::{Diagnostic, RuleFile};
@@ -162,6 +163,11 @@ impl Source {
                 at,
                 format!("write `import \"{path}\" as …;` so that its functions have a name"),
             ));
+        }
+        if Catalog::shared().module_names().any(|known| known == alias) {
+            return Err(self
+                .finding(at, format!("`{alias}` is the name of a built-in module"))
+                .with_hint("give the import another name behind `as`"));
         }
         self.imports.push(Import {
             alias: alias.to_owned(),

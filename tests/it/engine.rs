@@ -1,5 +1,7 @@
 //! The engine through its front door: what compiles, what is refused and how, and what an advance yields.
 
+mod tricks;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

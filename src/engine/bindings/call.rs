@@ -13,6 +13,9 @@ use crate::operations;
 /// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
 pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
 
+/// The largest request, in bytes of JSON: as much as the largest answer that a journal takes (SEMANTICS 1).
+const REQUEST_BYTES_MAX: usize = 1 << 20;
+
 /// A request in the making.
 pub(super) struct Request(Call);
 
@@ -73,6 +76,7 @@ impl Request {
     fn step(self, context: &NativeCallContext<'_>) -> Fallible<Answer> {
         let session = Session::of(context)?;
         permit(context, &session, &self.0)?;
+        bound(context, &session, &self.0)?;
         session.step(context, self.0)
     }
 }
@@ -112,6 +116,23 @@ fn permit(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call)
             "write `allow: [{}],` in the header",
             line.join(", ")
         )),
+    ))
+}
+
+/// Ends the run where the request is larger than anybody should send, journal and show.
+fn bound(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call) -> Fallible<()> {
+    let bytes = serde_json::to_vec(call).map_or(usize::MAX, |json| json.len());
+    if bytes <= REQUEST_BYTES_MAX {
+        return Ok(());
+    }
+    let (method, path) = (call.method, &call.path);
+    Err(session.fail(
+        context,
+        DeadClass::Limit,
+        format!(
+            "the request {method} {path} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"
+        ),
+        Some("send less at once: fewer or shorter values".to_owned()),
     ))
 }
 

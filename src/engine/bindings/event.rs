@@ -120,9 +120,12 @@ pub(in super::super) fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Lengths first: a name may be as long as a file, and most candidates are not worth the matrix.
+    let distance_max = |candidate: &str| 1 + candidate.len().min(name.len()) / 4;
     candidates
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= 4 * distance_max(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4)
+        .filter(|(distance, candidate)| *distance <= distance_max(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -80,36 +80,43 @@ fn register_reads(registry: &mut Registry) {
 
 fn register_writes(registry: &mut Registry) {
     const ABOUT: &str = "Sends a body to any path below `/API/` that the table of operations knows, under the same permissions as \
-                         the functions. A third argument holds query parameters.";
-    const WRITES: [(Method, &str, &str, &str); 3] = [
+                         the functions.";
+    const WITH_QUERY: &str = "The same with query parameters.";
+    const WRITES: [(Method, [&str; 2], [&str; 2]); 3] = [
         (
             Method::Post,
-            "post(path, body)",
-            "post(path, body, query)",
-            "iconik::post(\"jobs/v1/jobs/\", #{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });",
+            ["post(path, body)", "post(path, body, query)"],
+            [
+                "iconik::post(\"jobs/v1/jobs/\", #{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });",
+                "iconik::post(\"assets/v1/assets/\", #{ title: \"Promo\" }, #{ apply_default_acls: true });",
+            ],
         ),
         (
             Method::Put,
-            "put(path, body)",
-            "put(path, body, query)",
-            "iconik::put(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+            ["put(path, body)", "put(path, body, query)"],
+            [
+                "iconik::put(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+                "iconik::put(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" }, #{ generate_subclip_keyframes: false });",
+            ],
         ),
         (
             Method::Patch,
-            "patch(path, body)",
-            "patch(path, body, query)",
-            "iconik::patch(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+            ["patch(path, body)", "patch(path, body, query)"],
+            [
+                "iconik::patch(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" });",
+                "iconik::patch(`assets/v1/assets/${event.asset_id}/`, #{ title: \"New title\" }, #{ generate_subclip_keyframes: false });",
+            ],
         ),
     ];
-    for (method, signature, with_query, example) in WRITES {
+    for (method, [plain, with_query], [plain_example, query_example]) in WRITES {
         registry.add(
-            doc(signature, ABOUT, example),
+            doc(plain, ABOUT, plain_example),
             move |context: Context<'_>, path: &str, body: Dynamic| {
                 raw(&context, method, path, Some(&body), None)
             },
         );
         registry.add(
-            doc(with_query, ABOUT, example),
+            doc(with_query, WITH_QUERY, query_example),
             move |context: Context<'_>, path: &str, body: Dynamic, query: Map| {
                 raw(&context, method, path, Some(&body), Some(&query))
             },
@@ -159,7 +166,9 @@ fn canonical(path: &str) -> Fallible<String> {
     if plain.is_empty()
         || plain.contains(odd)
         || plain.contains("//")
-        || plain.split('/').any(|part| part == "..")
+        || plain
+            .split('/')
+            .any(|part| matches!(part, "." | ".." | "API"))
     {
         return Err(error(format!(
             "`{path}` is no path of the API; write it as \"assets/v1/assets/\", parameters apart"

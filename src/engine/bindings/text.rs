@@ -92,12 +92,16 @@ fn register_expressions(registry: &mut Registry) {
          with: &str|
          -> Fallible<ImmutableString> {
             let expression = expression(pattern)?;
-            let matches = expression.find_iter(text).count();
+            let (matches, matched) = expression
+                .find_iter(text)
+                .fold((0_usize, 0), |(count, bytes), found| {
+                    (count + 1, bytes + found.len())
+                });
             let session = Session::of(&context)?;
             let most = session.limits().string_bytes;
-            // `$0` can repeat the whole text, so each match may add the replacement and a copy of the text.
-            let worst =
-                text.len() + matches.saturating_mul(with.len().saturating_mul(text.len().max(1)));
+            // Each `$` may repeat what was matched.
+            let repeated = with.matches('$').count().saturating_mul(matched);
+            let worst = matches.saturating_mul(with.len()).saturating_add(repeated);
             if worst > most.saturating_mul(64) {
                 return Err(session.fail(
                     &context,

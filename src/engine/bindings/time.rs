@@ -62,35 +62,45 @@ fn register_methods(registry: &mut Registry) {
         },
         |time: &mut Time, duration: &str| time.minus(duration),
     );
-    for signature in ["start_of_day(zone)", "start_of_day()"] {
-        let doc = FunctionDoc {
-            place: TIME,
-            signature,
-            about: "Midnight of that day in a zone such as `\"Europe/Berlin\"`; in UTC without one.",
-            example: "let midnight = time::parse(\"2026-03-01T12:00:00\").start_of_day(\"Europe/Berlin\");\n\
-                      if midnight.format(\"%H:%M\", \"Europe/Berlin\") != \"00:00\" { fail(\"not midnight\"); }",
-        };
-        if signature.contains("zone") {
-            registry.add(doc, |time: &mut Time, zone: &str| time.start_of_day(zone));
-        } else {
-            registry.add(doc, |time: &mut Time| time.start_of_day(UTC));
-        }
-    }
-    for signature in ["format(pattern, zone)", "format(pattern)"] {
-        let doc = FunctionDoc {
-            place: TIME,
-            signature,
-            about: "Text by a strftime pattern, in a zone; in UTC without one.",
-            example: "if time::parse(\"2026-03-01\").format(\"%d.%m.%Y\") != \"01.03.2026\" { fail(\"pattern\"); }",
-        };
-        if signature.contains("zone") {
-            registry.add(doc, |time: &mut Time, pattern: &str, zone: &str| {
-                time.format(pattern, zone)
-            });
-        } else {
-            registry.add(doc, |time: &mut Time, pattern: &str| {
-                time.format(pattern, UTC)
-            });
-        }
-    }
+    let doc = |signature, about, example| FunctionDoc {
+        place: TIME,
+        signature,
+        about,
+        example,
+    };
+    registry.add(
+        doc(
+            "start_of_day(zone)",
+            "Midnight of that day in a zone such as `\"Europe/Berlin\"`.",
+            "let midnight = time::parse(\"2026-03-01T12:00:00\").start_of_day(\"Europe/Berlin\");\n\
+             if midnight.format(\"%H:%M\", \"Europe/Berlin\") != \"00:00\" { fail(\"not midnight\"); }",
+        ),
+        |time: &mut Time, zone: &str| time.start_of_day(zone),
+    );
+    registry.add(
+        doc(
+            "start_of_day()",
+            "Midnight of that day in UTC.",
+            "let noon = time::parse(\"2026-03-01T12:00:00\");\n\
+             if noon.start_of_day() != time::parse(\"2026-03-01\") { fail(\"not midnight\"); }",
+        ),
+        |time: &mut Time| time.start_of_day(UTC),
+    );
+    registry.add(
+        doc(
+            "format(pattern, zone)",
+            "Text by a strftime pattern, in a zone.",
+            "let noon = time::parse(\"2026-03-01T12:00:00\");\n\
+             if noon.format(\"%H:%M\", \"Europe/Berlin\") != \"13:00\" { fail(\"zone\"); }",
+        ),
+        |time: &mut Time, pattern: &str, zone: &str| time.format(pattern, zone),
+    );
+    registry.add(
+        doc(
+            "format(pattern)",
+            "Text by a strftime pattern, in UTC.",
+            "if time::parse(\"2026-03-01\").format(\"%d.%m.%Y\") != \"01.03.2026\" { fail(\"pattern\"); }",
+        ),
+        |time: &mut Time, pattern: &str| time.format(pattern, UTC),
+    );
 }
