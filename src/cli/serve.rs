@@ -74,3 +74,16 @@ fn exit_of(error: &StartError) -> Exit {
         StartError::Store(_) | StartError::Sandbox(_) | StartError::Listen { .. } => Exit::Findings,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_that_another_process_holds_is_a_reason_to_try_again_later() {
+        let held = StoreError::Locked("process 7 holds it".to_owned());
+        assert_eq!(exit_of(&StartError::Store(held)), Exit::Locked);
+        let broken = StoreError::Failed("disk full".to_owned());
+        assert_eq!(exit_of(&StartError::Store(broken)), Exit::Findings);
+    }
+}

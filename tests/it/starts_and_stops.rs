@@ -67,7 +67,8 @@ async fn a_bad_rule_set_at_the_start_does_not_replace_the_good_one() {
     gateway.accepted(&arrival(), &[]).await;
     gateway.until_runs(RunState::Succeeded, 1).await;
     assert_eq!(title(&simulator), "Interview!");
-    gateway.stop().await;
+    let ended = gateway.stop().await;
+    assert!(ended.err.contains("Mend them"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -127,6 +128,7 @@ async fn a_stop_lets_a_call_end_and_the_next_start_goes_on_behind_it() {
     read.release();
     let ended = gateway.ended().await;
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.out.contains("stopped"), "{ended:?}");
     assert_eq!(count(&simulator, "PUT"), 0, "no call begins after the stop");
 
     let (_, runs) = gateway.stored(event).await;

@@ -135,7 +135,8 @@ async fn more_events_than_the_queue_takes_are_refused_and_the_others_kept() {
         let store = Arc::clone(&store);
         senders.spawn(async move { store.accept(events([number])).await });
     }
-    // The writer cannot commit, so the first answers are refusals: all but its own command and the queue.
+    // The writer cannot commit, so the first answers are refusals: all but the queue, and the one command that the
+    // writer may or may not have taken before the queue was full.
     for _ in 0..7 {
         let refused = senders.join_next().await.unwrap().unwrap();
         assert!(
@@ -150,7 +151,7 @@ async fn more_events_than_the_queue_takes_are_refused_and_the_others_kept() {
         .into_iter()
         .filter(Result::is_ok)
         .count();
-    assert_eq!(kept, 3);
+    assert!((2..=3).contains(&kept), "{kept}");
     assert_eq!(store.unrouted(100).await.unwrap().events.len(), kept);
 }
 

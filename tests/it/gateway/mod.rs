@@ -4,11 +4,13 @@
 //! What a test knows about the child it knows from outside: answers over HTTP, log lines, requests that reached
 //! the simulator, and, once the process is gone, the files that it left behind.
 
+mod patience;
+mod process;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use cuegate::clock::SystemClock;
 use cuegate::model::{EventId, RunState};
@@ -17,15 +19,11 @@ use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store as _, StoredEv
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
-use tokio::time::Instant;
+use tokio::process::Command;
 
-/// Nothing here takes this long unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What happens in another process can only be looked at again and again.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+pub(crate) use patience::{PATIENCE, eventually, within};
+pub(crate) use process::Ended;
+use process::{Process, Said, listen};
 
 /// What senders put into the header [`SECRET_HEADER`].
 pub(crate) const SECRET: &str = "the-shared-secret-4b1d";
@@ -41,28 +39,6 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_cuegate"))
 }
 
-/// Waits until `look` finds what it looks for; `what` is told when it never does.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "in {PATIENCE:?} this did not happen: {what}"
-        );
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
-/// The same deadline for what can be awaited.
-pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .unwrap_or_else(|_| panic!("in {PATIENCE:?} this did not happen: {what}"))
-}
-
 /// A simulated Iconik that knows the gateway's credential and holds what `seed` says.
 pub(crate) async fn simulated(seed: Value) -> Simulator {
     let seed: Seed = serde_json::from_value(seed).expect("the seed has known keys");
@@ -74,31 +50,6 @@ pub(crate) async fn simulated(seed: Value) -> Simulator {
     Simulator::start(options, Arc::new(SystemClock))
         .await
         .expect("the seed can be planted")
-}
-
-/// A running child and what it has said.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    said: Arc<Mutex<Said>>,
-    hooks: String,
-    admin: String,
-}
-
-/// The lines of standard output and of standard error, and whether there can be more.
-#[derive(Debug, Default)]
-struct Said {
-    out: Vec<String>,
-    err: Vec<String>,
-    ended: u8,
-}
-
-/// How a process ended, with everything that it said.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) out: String,
-    pub(crate) err: String,
 }
 
 /// A directory with a configuration, rules and data, and the gateway that works on it, if it runs.
@@ -439,18 +390,6 @@ pub(crate) fn webhook(realm: &str, operation: &str, asset: &str, data: &Value) -
         "user_id": "22222222-aaaa-4aaa-8aaa-000000000002", "realm": realm, "operation": operation, "data": data,
         "request_id": uuid::Uuid::new_v4().simple().to_string(),
     })
-}
-
-async fn listen(
-    from: Option<impl AsyncRead + Unpin>,
-    said: Arc<Mutex<Said>>,
-    which: impl Fn(&mut Said) -> &mut Vec<String>,
-) {
-    let mut lines = BufReader::new(from.expect("it is piped")).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        which(&mut said.lock().expect("no test panics with it")).push(line);
-    }
-    said.lock().expect("no test panics with it").ended += 1;
 }
 
 fn configuration(iconik: &str) -> String {
