@@ -180,7 +180,7 @@ async fn every_example_does_what_it_shows() {
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))
             .await
-            .unwrap();
+            .expect("the seed can be planted");
         let client = client(&simulator);
         let needed = needed(function);
         let (journal, outcome) = drive(&rule(function.example, &scopes), &client).await;
@@ -264,7 +264,8 @@ fn client(simulator: &Simulator) -> IconikClient {
 /// Every request of every example, in order, as `METHOD path query body`.
 async fn requests() -> String {
     let scopes: Vec<&str> = operations::scopes().collect();
-    let made = regex::Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").unwrap();
+    let made = regex::Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+        .expect("the pattern is a literal");
     let mut text = format!("binding version {}\n", engine::BINDING_VERSION);
     for function in engine::functions() {
         let options = SimulatorOptions {
@@ -273,7 +274,7 @@ async fn requests() -> String {
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))
             .await
-            .unwrap();
+            .expect("the seed can be planted");
         let (journal, _) = drive(&rule(function.example, &scopes), &client(&simulator)).await;
         text.push_str(&format!("\n{:?} {}\n", function.place, function.signature));
         for step in journal {

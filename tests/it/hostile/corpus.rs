@@ -2,7 +2,7 @@
 //! made here; the scripts of the field notes are taken along where the notes lie beside the project.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use cuegate::model::RuleFile;
@@ -239,7 +239,7 @@ pub(super) fn field() -> Vec<Case> {
 }
 
 fn cases(
-    directory: &PathBuf,
+    directory: &Path,
     prefix: &str,
     rows: &[Row],
     rule: impl Fn(&str, &str) -> String,
@@ -296,15 +296,22 @@ fn function(script: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// Scripts that are hostile by their size.
+/// What is nested so deep that no parser should follow: name, opening, closing, depth.
+const NESTED: &[(&str, &str, &str, usize)] = &[
+    ("nested_parentheses", "(", ")", 10_000),
+    ("nested_lists", "[", "]", 10_000),
+    ("nested_maps", "#{a:", "}", 5_000),
+    ("nested_blocks", "{", "}", 10_000),
+    ("nested_closures", "|x| ", "", 8_000),
+    ("nested_signs", "- ", "", 10_000),
+    ("nested_texts", "`${", "}`", 4_000),
+    ("nested_branches", "if true {", "}", 2_000),
+    ("nested_sums", "1+", "", 10_000),
+];
+
+/// Scripts that are hostile by their size: of whole files, of which most are refused unread, and of files that
+/// are just small enough to be compiled.
 pub(super) fn generated() -> Vec<Case> {
-    let nested = |open: &str, inner: &str, close: &str, depth: usize| {
-        format!(
-            "let x = {}{inner}{};",
-            open.repeat(depth),
-            close.repeat(depth)
-        )
-    };
     let parameters = |count: usize| {
         let names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
         format!("fn f({}) {{ 1 }}", names.join(","))
@@ -313,111 +320,39 @@ pub(super) fn generated() -> Vec<Case> {
         let arms: Vec<String> = (0..count).map(|n| format!("{n}=>{n}")).collect();
         format!("let x = switch 5 {{ {},_=>0 }};", arms.join(","))
     };
-    let list = |count: usize| format!("let x = [{}];", "1,".repeat(count));
     let too_large = "finding: the file has";
+    let parentheses = nested("(", ")", 100_000);
+    let list = format!("let x = [{}];", "1,".repeat(10_000));
+    let functions = "fn f() {}\n".repeat(1_000);
+    let comments = nested("/*", "*/", 5_000);
+    let mut cases = vec![
+        generate("h09_parameters", &parameters(100_000), "", too_large),
+        generate("h09_choices", "", &choices(100_000), too_large),
+        generate("h09_nesting", "", &parentheses, too_large),
+        generate("h09_fewer_parameters", &parameters(5_000), "", "succeeded"),
+        generate("h09_fewer_choices", "", &choices(2_500), "succeeded"),
+        generate("long_list", "", &list, "succeeded"),
+        generate("many_functions", &functions, "", "finding"),
+        generate("nested_comments", "", &comments, "finding"),
+    ];
     let too_deep = "finding: expression exceeds maximum complexity";
-    [
-        (
-            "h09_parameters",
-            parameters(100_000),
-            String::new(),
-            too_large,
-        ),
-        ("h09_choices", String::new(), choices(100_000), too_large),
-        (
-            "h09_nesting",
-            String::new(),
-            nested("(", "1", ")", 100_000),
-            too_large,
-        ),
-        (
-            "h09_fewer_parameters",
-            parameters(5_000),
-            String::new(),
-            "succeeded",
-        ),
-        (
-            "h09_fewer_choices",
-            String::new(),
-            choices(2_500),
-            "succeeded",
-        ),
-        (
-            "nested_parentheses",
-            String::new(),
-            nested("(", "1", ")", 10_000),
-            too_deep,
-        ),
-        (
-            "nested_lists",
-            String::new(),
-            nested("[", "1", "]", 10_000),
-            too_deep,
-        ),
-        (
-            "nested_maps",
-            String::new(),
-            nested("#{a:", "1", "}", 5_000),
-            too_deep,
-        ),
-        (
-            "nested_blocks",
-            String::new(),
-            nested("{", "1", "}", 10_000),
-            too_deep,
-        ),
-        (
-            "nested_closures",
-            String::new(),
-            nested("|x| ", "1", "", 8_000),
-            too_deep,
-        ),
-        (
-            "nested_signs",
-            String::new(),
-            nested("- ", "1", "", 10_000),
-            too_deep,
-        ),
-        (
-            "nested_texts",
-            String::new(),
-            nested("`${", "1", "}`", 4_000),
-            too_deep,
-        ),
-        (
-            "nested_branches",
-            String::new(),
-            nested("if true {", "1", "}", 2_000),
-            too_deep,
-        ),
-        (
-            "nested_comments",
-            String::new(),
-            nested("/*", "1", "*/", 5_000),
-            "finding",
-        ),
-        (
-            "long_sum",
-            String::new(),
-            format!("let x = 1{};", "+1".repeat(10_000)),
-            too_deep,
-        ),
-        ("long_list", String::new(), list(10_000), "succeeded"),
-        (
-            "many_functions",
-            "fn f() {}\n".repeat(1_000),
-            String::new(),
-            "finding",
-        ),
-    ]
-    .into_iter()
-    .map(|(name, functions, statements, expected)| Case {
+    cases.extend(NESTED.iter().map(|(name, open, close, depth)| {
+        generate(name, "", &nested(open, close, *depth), too_deep)
+    }));
+    cases
+}
+
+fn nested(open: &str, close: &str, depth: usize) -> String {
+    format!("let x = {}1{};", open.repeat(depth), close.repeat(depth))
+}
+
+fn generate(name: &str, functions: &str, statements: &str, expected: &'static str) -> Case {
+    Case {
         name: name.to_owned(),
-        source: rule(name, &functions, &statements),
+        source: rule(name, functions, statements),
         expected,
         within: Duration::from_secs(10),
-    })
-    .collect()
+    }
 }
 
 #[test]

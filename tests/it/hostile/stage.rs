@@ -57,11 +57,13 @@ impl Stage {
         let scratch = tempfile::tempdir().expect("a temporary directory can be made");
         for (path, source) in rules {
             let path = scratch.path().join("rules").join(path);
-            fs::create_dir_all(path.parent().expect("it has a directory")).unwrap();
-            fs::write(path, source).unwrap();
+            fs::create_dir_all(path.parent().expect("it has a directory"))
+                .expect("a directory can be made");
+            fs::write(path, source).expect("a rule can be written");
         }
         let config = scratch.path().join("cuegate.toml");
-        fs::write(&config, configuration(&simulator, &scratch, sandbox)).unwrap();
+        fs::write(&config, configuration(&simulator, &scratch, sandbox))
+            .expect("it can be written");
         let mut process = Command::new(program())
             .args(["serve", "--config"])
             .arg(&config)
@@ -124,9 +126,13 @@ impl Stage {
     /// Stops the program in order and reads from its store what came of every run.
     pub(super) async fn close(mut self) -> (Vec<(Run, Vec<LogLine>)>, Simulator) {
         let pid = self.process.id().expect("the program has run to its end");
-        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let status = within(self.process.wait()).await.unwrap();
+        let pid =
+            rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process has a number");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("the program runs");
+        let status = within(self.process.wait())
+            .await
+            .expect("its end can be waited for");
         assert!(status.success(), "the program ended with {status}");
         let path = self.scratch.path().join("cuegate.db");
         let store = SqliteStore::open(SqliteOptions::at(path), Arc::new(SystemClock))
@@ -137,11 +143,11 @@ impl Stage {
             ..RunFilter::default()
         };
         let mut found = Vec::new();
-        for run in store.runs(filter).await.unwrap() {
-            let logs = store.logs(run.id).await.unwrap();
+        for run in store.runs(filter).await.expect("runs can be read") {
+            let logs = store.logs(run.id).await.expect("logs can be read");
             found.push((run, logs));
         }
-        store.close().await.unwrap();
+        store.close().await.expect("the store can be closed");
         (found, self.simulator)
     }
 }
