@@ -1,11 +1,6 @@
 //! Every function that rules can see is shown by an example, and every example is run here, against an Iconik
 //! over HTTP, so that the documentation cannot say what is not so.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers of tests fail like the tests themselves"
-)]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
