@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use rhai::{Array, Dynamic, FuncRegistration, Map, Module};
 
+use super::bindings::same_object;
 use super::convert::type_name;
 use super::moment::Time;
 use super::session::{Fallible, error};
@@ -145,6 +146,9 @@ pub(super) fn equal(a: &Dynamic, b: &Dynamic, depth: usize) -> Fallible<bool> {
     }
     if let (Some(a), Some(b)) = (a.read_lock::<Time>(), b.read_lock::<Time>()) {
         return Ok(*a == *b);
+    }
+    if let Some(same) = same_object(a, b) {
+        return Ok(same);
     }
     if a.is_variant() || b.is_variant() {
         return Err(error(format!(

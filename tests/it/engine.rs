@@ -330,6 +330,21 @@ fn one_of_our_values_is_never_compared_with_something_else() {
 }
 
 #[test]
+fn objects_are_equal_when_they_are_the_same_one() {
+    let rule = rule_of(
+        "fn run(event) {
+            let a = iconik::asset(\"a1\"); let b = iconik::asset(\"a1\"); let c = iconik::asset(\"c3\");
+            if a == b && a != c { skip(\"as it should be\"); }
+        }",
+    );
+    let found = |call: &Call| (200, json!({ "id": call.path.split('/').nth(3) }));
+    assert_eq!(
+        drive(&rule, found).1,
+        Outcome::Skipped("as it should be".to_owned())
+    );
+}
+
+#[test]
 fn a_missing_value_says_what_is_missing_and_what_is_there() {
     let failed = failure("let t = event.data.titel.to_upper();");
     assert!(

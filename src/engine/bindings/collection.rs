@@ -26,6 +26,10 @@ pub(in super::super) struct Collection {
 }
 
 impl Collection {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     fn target(&self) -> Target<'_> {
         Target {
             object_type: "collections",

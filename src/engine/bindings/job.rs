@@ -22,6 +22,10 @@ pub(in super::super) struct Job {
 }
 
 impl Job {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     fn of(document: Value) -> Fallible<Self> {
         let id = text_at(&document, "id")
             .ok_or_else(|| error("Iconik answered a job without an id"))?

@@ -16,7 +16,26 @@ mod view;
 pub(super) use call::API_ERROR_TAG;
 pub(super) use event::{EventView, nearest};
 
+use rhai::Dynamic;
+
 use super::catalog::Registry;
+use asset::Asset;
+use collection::Collection;
+use job::Job;
+
+/// Whether two objects of the same kind are the same one in Iconik; nothing where they are of no such kind.
+pub(super) fn same_object(a: &Dynamic, b: &Dynamic) -> Option<bool> {
+    fn both<T: Clone + Send + Sync + 'static>(
+        a: &Dynamic,
+        b: &Dynamic,
+        id: fn(&T) -> &str,
+    ) -> Option<bool> {
+        Some(id(&*a.read_lock::<T>()?) == id(&*b.read_lock::<T>()?))
+    }
+    both(a, b, Asset::id)
+        .or_else(|| both(a, b, Collection::id))
+        .or_else(|| both(a, b, Job::id))
+}
 
 pub(super) fn register(registry: &mut Registry) {
     event::register(registry);

@@ -160,7 +160,8 @@ impl Reader<'_> {
 
     fn combinations(&mut self, at: At) {
         let header = &self.parsed.header;
-        if header.on.is_empty() && header.button.is_none() {
+        // What is wrong with a key may be the very reason that nothing wakes the rule.
+        if self.findings.is_empty() && header.on.is_empty() && header.button.is_none() {
             let hint = "add `on: [\"assets/metadata/update\"]` or `button: #{ title: \"…\", contexts: [\"ASSET\"] }`";
             self.find((
                 at,
