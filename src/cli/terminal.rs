@@ -55,10 +55,10 @@ impl Terminal {
         }
     }
 
-    /// Prints a text as it is.
+    /// Prints a text.
     pub(super) fn out(&mut self, text: &str) {
         // A closed pipe (`cuegate … | head`) is the reader's choice.
-        let _ = self.out.write_all(text.as_bytes());
+        let _ = self.out.write_all(tame(text).as_bytes());
         let _ = self.out.flush();
     }
 
@@ -69,7 +69,7 @@ impl Terminal {
 
     /// Says what went wrong.
     pub(super) fn complain(&mut self, text: &str) {
-        let _ = writeln!(self.err, "{}", Tone::Bad.paint(text.trim_end()));
+        let _ = writeln!(self.err, "{}", tame(&Tone::Bad.paint(text.trim_end())));
     }
 
     /// Prints a report: as JSON for scripts, else by `text`.
@@ -87,5 +87,55 @@ impl Terminal {
                 self.line(&json);
             }
         }
+    }
+}
+
+/// The text without what would command the terminal: titles, reasons and files are somebody else's words. Line
+/// ends, tabs and colours stay; any other control character is shown as a replacement character.
+fn tame(text: &str) -> String {
+    let mut tamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if let Some(colour) = colour(rest) {
+            tamed.push_str(colour);
+            rest = &rest[colour.len()..];
+            continue;
+        }
+        let shown = !next.is_control() || matches!(next, '\n' | '\t');
+        tamed.push(if shown {
+            next
+        } else {
+            char::REPLACEMENT_CHARACTER
+        });
+        rest = &rest[next.len_utf8()..];
+    }
+    tamed
+}
+
+/// The escape sequence for a colour that the text begins with, if it does: `ESC [ … m`.
+fn colour(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix("\x1b[")?;
+    let end = inner.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    inner[end..].starts_with('m').then(|| &text[..end + 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_pass_and_commands_to_the_terminal_do_not() {
+        let painted = Tone::Bad.paint("dead:\ttitle\n");
+        assert_eq!(tame(&painted), painted);
+        let replaced = char::REPLACEMENT_CHARACTER;
+        assert_eq!(
+            tame("a\x1b]0;owned\x07b"),
+            format!("a{replaced}]0;owned{replaced}b")
+        );
+        assert_eq!(
+            tame("\x1b[2J\r\u{9b}\x7f"),
+            format!("{replaced}[2J{replaced}{replaced}{replaced}")
+        );
+        assert_eq!(tame("\x1b["), format!("{replaced}["));
     }
 }

@@ -113,7 +113,9 @@ impl Config {
         };
         table.retain(|section, _| RULE_SECTIONS.contains(&section));
         let mut environment = environment.clone();
-        environment.retain(|name, _| !overrides::is_override(name));
+        environment.retain(|name, _| {
+            overrides::section(name).is_none_or(|section| RULE_SECTIONS.contains(&&*section))
+        });
         Self::parse(&table.to_string(), file, &environment)
     }
 

@@ -9,9 +9,10 @@ use super::tree::{self, Entry, Node, Place, Table, Value};
 
 const PREFIX: &str = "CUEGATE__";
 
-/// Whether a variable overrides a key.
-pub(super) fn is_override(name: &str) -> bool {
-    name.starts_with(PREFIX)
+/// The section of the key that a variable overrides, if it overrides one.
+pub(super) fn section(name: &str) -> Option<String> {
+    let key = name.strip_prefix(PREFIX)?;
+    Some(key.split("__").next().unwrap_or(key).to_lowercase())
 }
 
 /// Lays every `CUEGATE__…` variable over the table.

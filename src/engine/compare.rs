@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, FuncRegistration, Map, Module};
+use rhai::{Array, Blob, Dynamic, FuncRegistration, Map, Module};
 
 use super::bindings::same_object;
 use super::convert::type_name;
@@ -81,6 +81,12 @@ fn as_float(value: &Dynamic) -> Option<f64> {
         .or_else(|| value.as_int().ok().map(|int| int as f64))
 }
 
+/// A text, or a character as the text that it is: indexing a text gives characters.
+fn as_text(value: &Dynamic) -> Option<String> {
+    let letter = value.as_char().ok().map(String::from);
+    letter.or_else(|| Some(value.as_immutable_string_ref().ok()?.to_string()))
+}
+
 fn order(a: &Dynamic, b: &Dynamic) -> Fallible<Option<Ordering>> {
     if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
         return Ok(Some(a.cmp(&b)));
@@ -93,7 +99,7 @@ fn order(a: &Dynamic, b: &Dynamic) -> Fallible<Option<Ordering>> {
     if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
         return Ok(Some(a.as_str().cmp(b.as_str())));
     }
-    if let (Ok(a), Ok(b)) = (a.as_char(), b.as_char()) {
+    if let (Some(a), Some(b)) = (as_text(a), as_text(b)) {
         return Ok(Some(a.cmp(&b)));
     }
     if let (Some(a), Some(b)) = (a.read_lock::<Time>(), b.read_lock::<Time>()) {
@@ -135,8 +141,11 @@ pub(super) fn equal(a: &Dynamic, b: &Dynamic, depth: usize) -> Fallible<bool> {
     if let (Ok(a), Ok(b)) = (a.as_bool(), b.as_bool()) {
         return Ok(a == b);
     }
-    if let (Ok(a), Ok(b)) = (a.as_char(), b.as_char()) {
+    if let (Some(a), Some(b)) = (as_text(a), as_text(b)) {
         return Ok(a == b);
+    }
+    if let (Some(a), Some(b)) = (a.read_lock::<Blob>(), b.read_lock::<Blob>()) {
+        return Ok(*a == *b);
     }
     if let (Some(a), Some(b)) = (a.read_lock::<Array>(), b.read_lock::<Array>()) {
         return equal_lists(&a, &b, depth + 1);

@@ -150,3 +150,42 @@ pub struct Step {
     /// What came back.
     pub answer: Answer,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn patch(ratio: f64) -> Effect {
+        Effect::Call(Call {
+            method: Method::Patch,
+            path: "assets/v1/assets/a/".to_owned(),
+            query: BTreeMap::new(),
+            body: Some(serde_json::json!({ "ratio": ratio })),
+            cacheable: false,
+            position: None,
+        })
+    }
+
+    fn sent_over(effect: &Effect) -> Effect {
+        let text = serde_json::to_string(effect).expect("an effect has a JSON form");
+        serde_json::from_str(&text).expect("it reads back")
+    }
+
+    proptest! {
+        #[test]
+        fn an_effect_is_the_same_on_both_sides_of_the_pipe(ratio in proptest::num::f64::NORMAL) {
+            let effect = patch(ratio);
+            prop_assert_eq!(sent_over(&effect).digest(), effect.digest());
+        }
+    }
+
+    #[test]
+    fn a_quotient_of_frame_rates_keeps_its_last_digit() {
+        for ratio in [5.0 / 24.0, 22.0 / 23.976, 27.0 / 29.97] {
+            let effect = patch(ratio);
+            assert_eq!(sent_over(&effect).digest(), effect.digest(), "{ratio}");
+        }
+    }
+}

@@ -190,12 +190,9 @@ pub(super) static OPERATIONS: &[Operation] = &[
     ]),
     get("assets/v1/collections/{collection_id}/size/"),
     acting(Post, "assets/v1/collections/{collection_id}/subcollections/", "collections:write", &["object_id", "object_type"], &[]),
-    get("assets/v1/custom_actions/"),
     acting(Post, "assets/v1/custom_actions/shared/{context}/{action_id}/callback/", "assets:write", &[], &[
         "asset_ids", "collection_ids", "metadata_values", "metadata_view_id", "saved_search_ids",
     ]),
-    get("assets/v1/custom_actions/{context}/"),
-    get("assets/v1/custom_actions/{context}/{action_id}/"),
     acting(Post, "assets/v1/custom_actions/{context}/{action_id}/callback/", "assets:write", &[], &[
         "asset_ids", "collection_ids", "metadata_values", "metadata_view_id", "saved_search_ids",
     ]),

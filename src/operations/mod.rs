@@ -4,8 +4,9 @@
 //! and the simulator can tell an unknown path from an unknown object. The tables are the operations of
 //! Iconik's OpenAPI documents of May 2025, one file for each of its services. Left out, and therefore unknown
 //! to rules, is what no scope stands for: everything below `auth` and the logins of shares (their answers
-//! hold tokens); writes to settings, automations, statistics and webhooks; the definitions of custom actions
-//! and service accounts (they hold addresses and credentials); how users log in.
+//! hold tokens); webhooks and the definitions of custom actions, read or written (their static headers hold the
+//! secrets that senders are known by); writes to settings, automations and statistics; the definitions of
+//! service accounts (they hold addresses and credentials); how users log in.
 
 mod acls;
 mod assets;
@@ -14,7 +15,6 @@ mod files;
 mod index;
 mod jobs;
 mod metadata;
-mod notifications;
 mod scope;
 mod search;
 mod settings;
@@ -70,7 +70,6 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         files::OPERATIONS,
         jobs::OPERATIONS,
         metadata::OPERATIONS,
-        notifications::OPERATIONS,
         search::OPERATIONS,
         settings::OPERATIONS,
         stats::OPERATIONS,

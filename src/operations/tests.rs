@@ -13,19 +13,18 @@ use super::*;
 fn is_left_out(method: Method, path: &str) -> bool {
     let write = method != Method::Get;
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
-    begins(&["auth/", "assets/v1/shares/auth/"])
+    begins(&["auth/", "assets/v1/shares/auth/", "notifications/"])
+        || begins(&["assets/v1/custom_actions/"]) && !path.ends_with("/callback/")
         || write
             && (begins(&[
                 "automations/",
-                "notifications/",
                 "settings/",
                 "stats/",
                 "files/v1/analysis/service_accounts/",
-            ]) || begins(&["assets/v1/custom_actions/"]) && !path.ends_with("/callback/")
-                || begins(&["users/v1/users/"])
-                    && ["/otp/", "/totp/", "/saml/"]
-                        .iter()
-                        .any(|part| path.contains(part)))
+            ]) || begins(&["users/v1/users/"])
+                && ["/otp/", "/totp/", "/saml/"]
+                    .iter()
+                    .any(|part| path.contains(part)))
 }
 
 fn shape(path: &str) -> String {

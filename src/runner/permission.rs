@@ -41,12 +41,10 @@ fn what_is_wrong_with(path: &str) -> Option<&'static str> {
     if path.contains(['?', '#', '\\']) || path.chars().any(char::is_control) {
         return Some("`?`, `#`, `\\` and control characters are no part of a path");
     }
-    let lower = path.to_ascii_lowercase();
-    if ["%2e", "%2f", "%5c"]
-        .iter()
-        .any(|code| lower.contains(code))
-    {
-        return Some("it hides a dot or a slash behind a percent sign");
+    if path.contains(|c: char| c == '%' || c.is_whitespace()) {
+        return Some(
+            "a percent sign may hide another character, and white space is no part of a path",
+        );
     }
     if path.split('/').any(|part| part == "." || part == "..") {
         return Some("`.` and `..` lead to another path");

@@ -293,4 +293,11 @@ fn rules_can_be_checked_where_the_secrets_of_production_are_not() {
     let error = load(&format!("{head}\"${{NOR_HERE}}\"")).expect_err("a rule would see this one");
     assert_eq!(error.findings().len(), 2, "{error}");
     load("no toml").expect_err("it is no TOML");
+    let overriding = environment(&[
+        ("CUEGATE__VARS__DESK", "news"),
+        ("CUEGATE__ICONIK__APP_ID", "a"),
+    ]);
+    std::fs::write(&file, format!("{head}\"sport\"")).unwrap();
+    let config = Config::load_for_rules(Some(&file), &overriding).unwrap();
+    assert_eq!(config.vars["desk"], "news");
 }

@@ -8,6 +8,9 @@ use super::super::convert::display;
 use super::super::session::{Fallible, Session};
 use crate::model::{DeadClass, LogLevel};
 
+/// How much of a reason is kept, in bytes.
+const REASON_BYTES: usize = 2_000;
+
 type Context<'a> = NativeCallContext<'a>;
 
 pub(super) fn register(registry: &mut Registry) {
@@ -20,7 +23,7 @@ pub(super) fn register(registry: &mut Registry) {
         },
         |context: Context<'_>, reason: &str| -> Fallible<()> {
             let session = Session::of(&context)?;
-            Err(session.latch(Outcome::Skipped(reason.to_owned()), context.call_source()))
+            Err(session.latch(Outcome::Skipped(shorten(reason)), context.call_source()))
         },
     );
     registry.add(
@@ -32,10 +35,15 @@ pub(super) fn register(registry: &mut Registry) {
         },
         |context: Context<'_>, reason: &str| -> Fallible<()> {
             let session = Session::of(&context)?;
-            Err(session.fail(&context, DeadClass::Failed, reason, None))
+            Err(session.fail(&context, DeadClass::Failed, shorten(reason), None))
         },
     );
     register_log(registry);
+}
+
+/// A reason is kept with its run and shown in lists, so it has a bound.
+fn shorten(reason: &str) -> String {
+    display(&Dynamic::from(reason.to_owned()), REASON_BYTES)
 }
 
 fn register_log(registry: &mut Registry) {

@@ -159,13 +159,12 @@ fn change(
         let (values, mode) = match mode {
             Mode::Overwrite if given == stored => continue,
             Mode::Overwrite => (given, None),
-            Mode::Append => (
-                given
-                    .into_iter()
-                    .filter(|value| !stored.contains(value))
-                    .collect(),
-                Some("append"),
-            ),
+            Mode::Append if !field.multi => {
+                return Err(error(format!(
+                    "the field `{name}` holds one value, so nothing can be appended; use `set_metadata`"
+                )));
+            }
+            Mode::Append => (new_values(given, &stored), Some("append")),
             Mode::Delete => (
                 given
                     .into_iter()
@@ -188,6 +187,17 @@ fn change(
         body.insert(name.to_string(), content);
     }
     put(context, target, &current.view, &body)
+}
+
+/// The values that are not stored yet, each once.
+fn new_values(given: Vec<Value>, stored: &[Value]) -> Vec<Value> {
+    let mut new: Vec<Value> = Vec::new();
+    for value in given {
+        if !stored.contains(&value) && !new.contains(&value) {
+            new.push(value);
+        }
+    }
+    new
 }
 
 fn put(

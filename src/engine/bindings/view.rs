@@ -26,7 +26,7 @@ pub(super) struct View {
 pub(super) struct Field {
     pub(super) name: String,
     kind: String,
-    multi: bool,
+    pub(super) multi: bool,
 }
 
 impl View {

@@ -108,7 +108,12 @@ pub(super) fn from_json<T: DeserializeOwned>(
     what: impl Display,
     text: &str,
 ) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("{what}: {error}")))
+    // What is stored was parsed within a limit once, and lies a level or two deeper in its row.
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.disable_recursion_limit();
+    T::deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| StoreError::Corrupt(format!("{what}: {error}")))
 }
 
 /// Says what is corrupt; other errors pass as they are.
