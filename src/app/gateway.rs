@@ -160,10 +160,15 @@ impl Gateway {
         }
     }
 
-    /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
-    pub async fn stop(self) {
+    /// Takes no new work from now on; what is under way goes on to its next step.
+    pub fn begin_stop(&self) {
         self.readiness.drain();
         self.stopping.send_replace(true);
+    }
+
+    /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
+    pub async fn stop(self) {
+        self.begin_stop();
         if let Some(learning) = self.domain {
             learning.abort();
         }

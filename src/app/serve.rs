@@ -111,17 +111,18 @@ impl App {
             tokio::select! {
                 () = &mut shutdown => break,
                 _ = fold.tick() => metrics.fold(),
-                Some(()) = reload.recv() => {
-                    if let Err(error) = self.gateway.reload_rules().await {
+                Some(()) = reload.recv() => tokio::select! {
+                    () = &mut shutdown => break,
+                    loaded = self.gateway.reload_rules() => if let Err(error) = loaded {
                         tracing::error!(%error, "the rules were not reloaded: the active set stays");
-                    }
-                }
+                    },
+                },
             }
         }
         tracing::info!("stopping: new events are refused, runs go on to their next step");
-        readiness.drain();
         self.draining.store(true, Ordering::Release);
         stopping.send_replace(true);
+        self.gateway.begin_stop();
         match hooks.await {
             Ok(0) => {}
             Ok(cut) => tracing::warn!(

@@ -125,6 +125,9 @@ pub fn rule_set(
             hash.update(part);
         }
     }
+    // A later version may read more out of the same files; its set is another one.
+    hash.update(serde_json::to_vec(&rules).expect("headers always have a JSON form"));
+    hash.update([0]);
     hash.update(site.as_bytes());
     hash.update([0]);
     hash.update(vars.to_string());

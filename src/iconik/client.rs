@@ -91,11 +91,24 @@ impl IconikClient {
     /// # Errors
     /// Whatever is no complete answer with a status of success: see [`CallError`].
     pub async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        let url = self.address.url(&call.path)?;
+        self.admit().await;
+        self.send_admitted(call).await
+    }
+
+    /// Waits until the budget allows one request, and takes it. What has to be written down before a request
+    /// leaves is written after this, because the wait may be long.
+    pub async fn admit(&self) {
         let asked = Instant::now();
         self.budget.admit().await;
         metrics::histogram!("cuegate_iconik_budget_wait_seconds").record(asked.elapsed());
+    }
 
+    /// Sends one request that was admitted, at once; otherwise like [`Self::send`].
+    ///
+    /// # Errors
+    /// As for [`Self::send`].
+    pub async fn send_admitted(&self, call: &Call) -> Result<Reply, CallError> {
+        let url = self.address.url(&call.path)?;
         let sent = Instant::now();
         let outcome = self.exchange(call, url).await;
         let method = call.method.as_str();

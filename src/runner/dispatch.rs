@@ -53,12 +53,13 @@ impl Runner {
                 Ok(()) => self.claim(&mut underway).await,
                 Err(error) => Err(error),
             };
-            let free = self.free(&underway) > 0;
+            // What has ended and could not be settled keeps its place, so it is tried again whatever is free.
+            let due = self.free(&underway) > 0 || !underway.ended.is_empty();
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 () = self.next_end(&mut underway), if !underway.tasks.is_empty() => {}
-                () = rest(claimed, changed), if free => {}
+                () = rest(claimed, changed), if due => {}
             }
         }
         self.drain(underway).await;

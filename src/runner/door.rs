@@ -83,6 +83,7 @@ impl Door {
             };
             return self.answer(&wanted, progress, answer, Duration::ZERO).await;
         }
+        self.outside.admit().await;
         let repeated = progress.open.is_some();
         self.open_intent(&wanted, progress).await?;
         let began = Instant::now();
@@ -111,7 +112,13 @@ impl Door {
         let now = self.clock.now();
         if let Some(open) = &progress.open {
             let retry = &wanted.known.header.retry;
-            return match decide_before(wanted.class, between(open.at, now), retry) {
+            // A clock that was set back says nothing about how old the intent is.
+            let age = if open.at > now {
+                Duration::MAX
+            } else {
+                between(open.at, now)
+            };
+            return match decide_before(wanted.class, age, retry) {
                 Reopen::Repeat => Ok(()),
                 Reopen::Park => {
                     let doubt = "the gateway stopped, or waited, before an answer arrived";
@@ -338,7 +345,7 @@ fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
     };
     let reason = format!(
         "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik: \
-         if it happened, cancel this run; if it did not, retry it. Later runs of its lane wait for that.",
+         later runs of its lane wait until a person has decided.",
         open.number,
         words(wanted.call),
         open.at.round(jiff::Unit::Second).unwrap_or(open.at),

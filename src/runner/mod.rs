@@ -56,7 +56,10 @@ pub trait Scripts: Send + Sync + Debug {
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Sends one call, once.
+    /// Waits until one call may be sent. Nothing is written down about the call before that.
+    async fn admit(&self);
+
+    /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
@@ -66,8 +69,12 @@ pub trait Outside: Send + Sync + Debug {
 
 #[async_trait]
 impl Outside for IconikClient {
+    async fn admit(&self) {
+        Self::admit(self).await;
+    }
+
     async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        Self::send(self, call).await
+        self.send_admitted(call).await
     }
 }
 

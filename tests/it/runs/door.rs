@@ -73,6 +73,28 @@ async fn the_intent_of_a_write_is_stored_before_it_is_sent_and_a_read_has_none()
 }
 
 #[tokio::test]
+async fn a_write_that_waits_for_the_budget_has_no_intent_yet() {
+    let world = World::under(vec![rule("a")]).await;
+    world.rules.calls("a", vec![create_job()]);
+    let run = world.run_for("A").await;
+    let hold = world.iconik.admission.write().await;
+    let runner = world.runner();
+    let look = async {
+        until("the call asks to be admitted", || async {
+            world.iconik.asked.load(Ordering::SeqCst) > 0
+        })
+        .await;
+        let open = world.has_open_intent(run).await;
+        drop(hold);
+        open
+    };
+    let (stepped, open) = tokio::join!(runner.step(), look);
+    stepped.unwrap();
+    assert!(!open, "a stop now would park a call that was never sent");
+    assert_eq!(world.look(run).await.state, RunState::Succeeded);
+}
+
+#[tokio::test]
 async fn a_call_outside_the_permission_is_never_sent_and_the_failure_names_the_line_to_add() {
     let mut timid = rule("a");
     timid.allow = vec!["jobs:write".to_owned()];

@@ -116,6 +116,10 @@ pub(super) struct Iconik {
     respond: Mutex<Option<Arc<Respond>>>,
     /// While this holds a lock, calls hang before they are answered.
     pub(super) gate: tokio::sync::RwLock<()>,
+    /// While it is held for writing, no call is admitted.
+    pub(super) admission: tokio::sync::RwLock<()>,
+    /// How many calls have asked to be admitted.
+    pub(super) asked: std::sync::atomic::AtomicUsize,
 }
 
 impl Debug for Iconik {
@@ -146,6 +150,11 @@ impl Iconik {
 
 #[async_trait]
 impl Outside for Iconik {
+    async fn admit(&self) {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let _admitted = self.admission.read().await;
+    }
+
     async fn send(&self, call: &Call) -> Result<Reply, CallError> {
         self.sent.lock().unwrap().push(call.clone());
         let _open = self.gate.read().await;
