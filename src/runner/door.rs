@@ -344,8 +344,8 @@ fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
         RepeatClass::Acting => "Sending it again may set it off twice",
     };
     let reason = format!(
-        "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik: \
-         later runs of its lane wait until a person has decided.",
+        "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik \
+         which of the two it is; later runs of this lane wait for a decision.",
         open.number,
         words(wanted.call),
         open.at.round(jiff::Unit::Second).unwrap_or(open.at),
