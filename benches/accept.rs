@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use cuegate::clock::SystemClock;
 use cuegate::model::RuleFile;
-use cuegate::store::{SqliteOptions, SqliteStore, Store as _};
+use cuegate::store::{Counted as _, SqliteOptions, SqliteStore, Store as _};
 
 use self::figures::{Rounds, Series, machine};
 use self::gateway::Gateway;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use metrics::{counter, gauge};
 
 use crate::model::{EventState, RunState};
-use crate::store::{Counts, Store};
+use crate::store::{Counted, Counts};
 
 /// How long a scrape waits for the store; scrapers give up after ten seconds.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -22,7 +22,7 @@ const EVENT_STATES: [EventState; 5] = [
 ];
 
 /// Asks the store and sets `cuegate_runs`, `cuegate_events` and `cuegate_unrouted_events`.
-pub(super) async fn refresh(store: &dyn Store) {
+pub(super) async fn refresh(store: &dyn Counted) {
     let trouble = match tokio::time::timeout(WITHIN, store.counts()).await {
         Ok(Ok(counts)) => return set(&counts),
         Ok(Err(error)) => error.to_string(),

@@ -20,7 +20,7 @@ use axum::routing::get;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::store::Store;
+use crate::store::Counted;
 use crate::telemetry::{Metrics, Readiness, health_routes};
 
 pub use probe::{ProbeError, probe};
@@ -39,7 +39,7 @@ pub struct Admin {
     /// What has been counted.
     pub metrics: Metrics,
     /// Asked for its counts at every scrape.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Counted>,
 }
 
 /// `/healthz`, `/readyz`, `/metrics`; anything else is a 404 in JSON.

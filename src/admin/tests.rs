@@ -4,17 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::model::{
-    Event, EventId, EventState, LogLine, RuleSet, RuleSetId, Run, RunId, RunState, Step,
-};
-use crate::store::{
-    Accepted, Append, Change, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
-    StoreError, StoredEvent, Unrouted,
-};
+use crate::model::{EventState, RunState};
+use crate::store::{Counts, StoreError};
 use crate::telemetry::{Part, install_metrics};
 
 /// Answers `counts` as it is told and nothing else.
@@ -32,58 +26,9 @@ impl Counting {
 }
 
 #[async_trait]
-impl Store for Counting {
+impl Counted for Counting {
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.0.lock().unwrap().clone()
-    }
-    async fn accept(&self, _: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn unrouted(&self, _: usize) -> Result<Unrouted, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn route(&self, _: Routing) -> Result<Routed, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn activate_rule_set(&self, _: RuleSet) -> Result<(), StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn active_rule_set(&self) -> Result<Option<RuleSet>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn rule_set(&self, _: &RuleSetId) -> Result<Option<RuleSet>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn claim(&self, _: usize, _: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn append(&self, _: Vec<Append>) -> Result<Vec<Fenced>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn settle(&self, _: Vec<Settle>) -> Result<Vec<Fenced>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn wake_due(&self, _: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn changed(&self, _: Change, _: Duration) {}
-    async fn runs(&self, _: RunFilter) -> Result<Vec<Run>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn run(&self, _: RunId) -> Result<Option<Run>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn journal(&self, _: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn logs(&self, _: RunId) -> Result<Vec<LogLine>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn event(&self, _: EventId) -> Result<Option<StoredEvent>, StoreError> {
-        Err(StoreError::Closed)
-    }
-    async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
     }
 }
 

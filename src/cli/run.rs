@@ -16,8 +16,8 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Verify};
 use crate::ingress::{self, Request, Verifier};
 use crate::model::{
-    Diagnostic, Effect, Event, Failure, LogLine, RULE_HEADER, RuleFile, Run, RunState, SourceName,
-    Step,
+    Call, Diagnostic, Effect, Event, Failure, LogLine, RULE_HEADER, RuleFile, Run, RunState,
+    SourceName, Step,
 };
 use crate::simulator::{Seed, Simulator, SimulatorOptions};
 use crate::store::{RunFilter, StoredEvent};
@@ -262,15 +262,21 @@ impl Report {
     fn print_steps(&self, terminal: &mut Terminal) {
         for step in &self.journal {
             self.print_logs(step.number, terminal);
-            let Effect::Call(call) = &step.effect;
-            let place = call
-                .position
+            let place = step
+                .effect
+                .position()
                 .map_or_else(String::new, |at| format!("  line {}", at.line));
+            let effect = step.effect.to_string();
             terminal.line(&format!(
-                "{:>3}  {} {} -> {}{place}",
-                step.number, call.method, call.path, step.answer.status
+                "{:>3}  {} -> {}{place}",
+                step.number,
+                effect.trim_matches('`'),
+                step.answer.status
             ));
-            if let Some(body) = &call.body {
+            if let Effect::Call(Call {
+                body: Some(body), ..
+            }) = &step.effect
+            {
                 terminal.line(&Tone::Faint.paint(&format!("     {body}")));
             }
         }
@@ -320,8 +326,10 @@ fn outcome_line(run: &Run) -> String {
     match run.state {
         RunState::Succeeded | RunState::Skipped => Tone::Good.paint(&text),
         RunState::Dead | RunState::Parked => Tone::Bad.paint(&text),
-        RunState::Queued | RunState::Running | RunState::Waiting | RunState::Cancelled => {
-            Tone::Careful.paint(&text)
-        }
+        RunState::Queued
+        | RunState::Running
+        | RunState::Waiting
+        | RunState::Cancelled
+        | RunState::Superseded => Tone::Careful.paint(&text),
     }
 }

@@ -98,11 +98,14 @@ impl runner::Observer for Narrator {
     }
 
     fn effect_performed(&self, run: &Run, performed: &Performed<'_>) {
-        let Effect::Call(call) = &performed.step.effect;
+        let effect = &performed.step.effect;
         self.tell(Happening::Effect {
             run: run.id,
-            call: format!("{} {}", call.method, call.path),
-            write: call.is_write(),
+            call: match effect {
+                Effect::Call(call) => format!("{} {}", call.method, call.path),
+                other => other.to_string(),
+            },
+            write: effect.is_write(),
             status: performed.step.answer.status,
             took: performed.took,
         });
@@ -113,7 +116,7 @@ impl runner::Observer for Narrator {
             Settlement::Succeeded => (RunState::Succeeded, None),
             Settlement::Skipped { reason } => (RunState::Skipped, Some(reason.clone())),
             Settlement::Dead(failure) => (RunState::Dead, Some(failure.to_string())),
-            Settlement::Parked { reason } => (RunState::Parked, Some(reason.clone())),
+            Settlement::Parked { reason, .. } => (RunState::Parked, Some(reason.clone())),
             Settlement::Waiting { reason, .. } => (RunState::Waiting, Some(reason.clone())),
             Settlement::Released => (RunState::Queued, None),
         };

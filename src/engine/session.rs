@@ -229,13 +229,12 @@ impl Session {
         step: &Step,
         wanted: &Effect,
     ) -> Box<EvalAltResult> {
-        let (Effect::Call(before), Effect::Call(now)) = (&step.effect, wanted);
         self.fail(
             context,
             DeadClass::Diverged,
             format!(
-                "step {} was {} {} before and is {} {} now: the rule did not ask for the same thing twice",
-                step.number, before.method, before.path, now.method, now.path
+                "step {} was {} before and is {wanted} now: the rule did not ask for the same thing twice",
+                step.number, step.effect
             ),
             Some("a run must depend on its event and its answers only".to_owned()),
         )

@@ -31,12 +31,7 @@ pub(super) fn describe() {
 }
 
 pub(super) fn accepted(source: &SourceName, kind: EventKind) {
-    let kind = match kind {
-        EventKind::Webhook => "webhook",
-        EventKind::Button => "button",
-        EventKind::Other => "other",
-    };
-    counter!(ACCEPTED, "source" => source.to_string(), "kind" => kind).increment(1);
+    counter!(ACCEPTED, "source" => source.to_string(), "kind" => kind.as_str()).increment(1);
 }
 
 pub(super) fn refused(source: Option<&SourceName>, reason: &'static str) {

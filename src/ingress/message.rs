@@ -51,7 +51,9 @@ pub fn parse(
     let key = match (request.message_id(), kind) {
         (Some(id), _) => EventKey::of_message(source, id),
         (None, EventKind::Webhook | EventKind::Button) => EventKey::of_iconik(source, kind, &body),
-        (None, EventKind::Other) => EventKey::of_bytes(source, request.body()),
+        (None, EventKind::Schedule | EventKind::Object | EventKind::Other) => {
+            EventKey::of_bytes(source, request.body())
+        }
     };
     let window = EventKey::window(request.received_at(), dedup_window);
     Ok(Event {

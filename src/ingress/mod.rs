@@ -26,7 +26,7 @@ use axum::routing::post;
 use crate::clock::SharedClock;
 use crate::config;
 use crate::model::SourceName;
-use crate::store::Store;
+use crate::store::Accepts;
 
 pub use listen::serve;
 pub use message::{MessageError, parse};
@@ -47,7 +47,7 @@ pub struct SourceError {
 #[derive(Debug)]
 pub struct Ingress {
     sources: BTreeMap<String, Source>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Accepts>,
     clock: SharedClock,
     limits: config::Limits,
     /// Set by whoever stops the gateway; from then on every event is answered 503.
@@ -70,7 +70,7 @@ impl Ingress {
     /// When a source's secrets cannot be used.
     pub fn new(
         sources: &BTreeMap<String, config::Source>,
-        store: Arc<dyn Store>,
+        store: Arc<dyn Accepts>,
         clock: SharedClock,
         limits: config::Limits,
         draining: Arc<AtomicBool>,

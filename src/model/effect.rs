@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::Position;
+use super::{Pattern, Position};
 
-/// An HTTP method of Iconik's API.
+/// An HTTP method, of Iconik's API or of another system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
@@ -50,6 +50,16 @@ impl std::fmt::Display for Method {
 pub enum Effect {
     /// A call of Iconik's API.
     Call(Call),
+    /// A call of another system that the configuration names.
+    Egress(EgressCall),
+    /// Goes on at a time.
+    Sleep(Sleep),
+    /// Goes on when an event arrives, or at a time without one.
+    WaitForEvent(WaitForEvent),
+    /// Goes on when a job of Iconik has ended, or at a time when it has not.
+    WaitForJob(WaitForJob),
+    /// Reads or changes what the rule keeps.
+    State(StateCall),
 }
 
 /// One request to Iconik.
@@ -74,8 +84,112 @@ pub struct Call {
     pub position: Option<Position>,
 }
 
-/// What identifies a request: method, path, query and body. A re-execution that asks for another digest
-/// at the same step has diverged.
+/// One request to a target under `[egress]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EgressCall {
+    /// The target's name in the configuration.
+    pub target: String,
+    /// The HTTP method.
+    pub method: Method,
+    /// What comes after the target's URL; empty for the URL itself.
+    pub path: String,
+    /// Query parameters, sorted by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
+    /// Headers that the rule adds, names in lower case.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The JSON body, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// Where in the rule the call was asked for. No part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// `sleep` and `sleep_until`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sleep {
+    /// When the run goes on. It follows from the script's own time, so it is the same in every advance.
+    pub until: Timestamp,
+    /// Where in the rule. No part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// `wait_for`. The answer's body is the event, or `null` at the timeout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitForEvent {
+    /// Which events are meant.
+    pub pattern: Pattern,
+    /// What they must say: see [`super::Event::field`] for the names.
+    pub fields: BTreeMap<String, Value>,
+    /// The timeout.
+    pub until: Timestamp,
+    /// Where in the rule. No part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// `job.wait`. The answer's body is the job as Iconik shows it, or `null` at the timeout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitForJob {
+    /// The job's id.
+    pub job: String,
+    /// The timeout.
+    pub until: Timestamp,
+    /// Where in the rule. No part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// One access to what a rule keeps from run to run, in one transaction with its step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StateCall {
+    /// The name of the entry, unique in its rule.
+    pub key: String,
+    /// What is done.
+    pub access: StateAccess,
+    /// Where in the rule. No part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// What is done with an entry of `state`. The answer's body is given with each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "access", rename_all = "snake_case")]
+pub enum StateAccess {
+    /// The value, or `null`.
+    Get,
+    /// Replaces the value: `null`.
+    Set {
+        /// The new value.
+        value: Value,
+        /// When the entry disappears by itself.
+        expires_at: Option<Timestamp>,
+    },
+    /// Adds to a number, which is 0 where there is no entry: the sum.
+    Add {
+        /// What is added.
+        amount: i64,
+        /// When the entry disappears by itself.
+        expires_at: Option<Timestamp>,
+    },
+    /// Replaces the value only if it is the expected one (`null`: only if there is none): whether it was.
+    SetIf {
+        /// What must be there.
+        expected: Value,
+        /// The new value.
+        value: Value,
+        /// When the entry disappears by itself.
+        expires_at: Option<Timestamp>,
+    },
+    /// Removes the entry: whether there was one.
+    Delete,
+}
+
+/// What identifies an effect: everything but its place in the rule, for a call of Iconik method, path, query and
+/// body. A re-execution that asks for another digest at the same step has diverged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 16]);
 
@@ -103,19 +217,80 @@ impl<'de> Deserialize<'de> for Digest {
 impl Effect {
     /// The digest of what is asked for.
     pub fn digest(&self) -> Digest {
-        let Self::Call(call) = self;
-        let identity = (call.method, &call.path, &call.query, &call.body);
-        let bytes = serde_json::to_vec(&identity).expect("a call always has a JSON form");
+        let bytes = match self {
+            Self::Call(call) => {
+                serde_json::to_vec(&(call.method, &call.path, &call.query, &call.body))
+            }
+            other => serde_json::to_vec(&other.without_position()),
+        };
+        let bytes = bytes.expect("an effect always has a JSON form");
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
         let mut digest = [0_u8; 16];
         digest.copy_from_slice(&hash[..16]);
         Digest(digest)
     }
 
+    fn without_position(&self) -> Self {
+        let mut same = self.clone();
+        *same.place() = None;
+        same
+    }
+
+    fn place(&mut self) -> &mut Option<Position> {
+        match self {
+            Self::Call(call) => &mut call.position,
+            Self::Egress(call) => &mut call.position,
+            Self::Sleep(sleep) => &mut sleep.position,
+            Self::WaitForEvent(wait) => &mut wait.position,
+            Self::WaitForJob(wait) => &mut wait.position,
+            Self::State(call) => &mut call.position,
+        }
+    }
+
+    /// Where in the rule it was asked for.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Call(call) => call.position,
+            Self::Egress(call) => call.position,
+            Self::Sleep(sleep) => sleep.position,
+            Self::WaitForEvent(wait) => wait.position,
+            Self::WaitForJob(wait) => wait.position,
+            Self::State(call) => call.position,
+        }
+    }
+
+    /// Says where in the rule it was asked for.
+    pub fn set_position(&mut self, position: Option<Position>) {
+        *self.place() = position;
+    }
+
     /// Whether the outside may be different afterwards.
     pub fn is_write(&self) -> bool {
-        let Self::Call(call) = self;
-        call.is_write()
+        match self {
+            Self::Call(call) => call.is_write(),
+            Self::Egress(call) => call.method != Method::Get,
+            Self::Sleep(_) | Self::WaitForEvent(_) | Self::WaitForJob(_) | Self::State(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Effect {
+    /// A few words for a sentence: `` `GET assets/v1/assets/…/` ``, `a sleep until …`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(call) => write!(f, "`{} {}`", call.method, call.path),
+            Self::Egress(call) => {
+                write!(f, "`{} {}", call.method, call.target)?;
+                if !call.path.is_empty() {
+                    write!(f, " {}", call.path)?;
+                }
+                f.write_str("`")
+            }
+            Self::Sleep(sleep) => write!(f, "a sleep until {}", sleep.until),
+            Self::WaitForEvent(wait) => write!(f, "a wait for `{}`", wait.pattern),
+            Self::WaitForJob(wait) => write!(f, "a wait for job {}", wait.job),
+            Self::State(call) => write!(f, "`state` entry {:?}", call.key),
+        }
     }
 }
 
@@ -149,6 +324,17 @@ pub struct Step {
     pub effect: Effect,
     /// What came back.
     pub answer: Answer,
+}
+
+impl WaitForEvent {
+    /// Whether this is an event that is waited for.
+    pub fn is_met_by(&self, event: &super::Event) -> bool {
+        self.pattern.matches(event)
+            && self
+                .fields
+                .iter()
+                .all(|(name, value)| &event.field(name) == value)
+    }
 }
 
 #[cfg(test)]

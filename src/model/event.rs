@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{EventId, SourceName};
+use super::{EventId, Object, RuleId, SourceName};
+
+/// The source of events that the clock makes.
+pub const SCHEDULE_SOURCE: &str = "schedule";
 
 /// The static header by which a custom action says which rule it belongs to.
 pub const RULE_HEADER: &str = "cuegate-rule";
@@ -33,17 +36,36 @@ pub enum EventKind {
     Webhook,
     /// An Iconik custom action: it has `context` and `action_id`.
     Button,
+    /// A time of a rule's `schedule`: `rule`, `scheduled_for`, `fired_at`.
+    Schedule,
+    /// One object of `each`: `object_type`, `object_id`, and the event that `each` belongs to as `parent`. It is
+    /// made for a run and never stored.
+    Object,
     /// A message of another sender.
     Other,
 }
 
+impl EventKind {
+    /// The name in tables, metrics and rules.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Button => "button",
+            Self::Schedule => "schedule",
+            Self::Object => "object",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How far an event has come, and why it made no runs if it made none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventState {
     /// Durable, not looked at yet.
     Stored,
     /// Every rule has decided about it.
+    #[default]
     Routed,
     /// At least one rule's `when` failed on it; the others have decided.
     WhenFailed,
@@ -51,6 +73,28 @@ pub enum EventState {
     WrongDomain,
     /// Kept back until a person releases it.
     Held,
+}
+
+impl EventState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [
+        Self::Stored,
+        Self::Routed,
+        Self::WhenFailed,
+        Self::WrongDomain,
+        Self::Held,
+    ];
+
+    /// The name in tables, metrics and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Routed => "routed",
+            Self::WhenFailed => "when_failed",
+            Self::WrongDomain => "wrong_domain",
+            Self::Held => "held",
+        }
+    }
 }
 
 /// What makes two deliveries the same event.
@@ -112,7 +156,7 @@ impl EventKey {
                 "object_id",
                 "data",
             ],
-            EventKind::Button | EventKind::Other => &[
+            EventKind::Button | EventKind::Schedule | EventKind::Object | EventKind::Other => &[
                 "action_id",
                 "user_id",
                 "date_created",
@@ -208,6 +252,10 @@ impl Event {
                 None
             };
         }
+        if self.kind == EventKind::Object {
+            let ours = self.text("object_type") == Some(object_type);
+            return self.text("object_id").filter(|_| ours);
+        }
         if let Some(id) = self.data_text(id_key) {
             return Some(id);
         }
@@ -228,7 +276,67 @@ impl Event {
                 .map(|key| self.text(key).unwrap_or("-"))
                 .join("/"),
             EventKind::Button => format!("button/{}", self.text("context").unwrap_or("-")),
+            EventKind::Schedule => format!("schedule/{}", self.text("rule").unwrap_or("-")),
+            EventKind::Object => format!("object/{}", self.text("object_type").unwrap_or("-")),
             EventKind::Other => self.text("type").unwrap_or("-").to_owned(),
+        }
+    }
+
+    /// The object that the event is about, for lists and for telling loops: the asset, else the collection, else
+    /// whatever `object_id` names.
+    pub fn object(&self) -> Option<&str> {
+        self.asset_id()
+            .or_else(|| self.collection_id())
+            .or_else(|| self.text("object_id"))
+            .filter(|id| !id.is_empty())
+    }
+
+    /// What the event says under a name that `wait_for` takes: a key of the body's top level, `asset_id` and
+    /// `collection_id` as rules see them, or `data.` and a path into `data`.
+    pub fn field(&self, name: &str) -> Value {
+        match name {
+            "asset_id" => self.asset_id().map_or(Value::Null, Value::from),
+            "collection_id" => self.collection_id().map_or(Value::Null, Value::from),
+            _ => {
+                let mut at = &self.body;
+                for key in name.split('.') {
+                    match at.get(key) {
+                        Some(inner) => at = inner,
+                        None => return Value::Null,
+                    }
+                }
+                at.clone()
+            }
+        }
+    }
+
+    /// The event of a time of a schedule. One time of one rule always has the same key, so it fires once.
+    pub fn of_schedule(rule: &RuleId, scheduled_for: Timestamp, fired_at: Timestamp) -> Self {
+        let source = SourceName::from(SCHEDULE_SOURCE);
+        let key = EventKey::of_message(&source, &format!("{rule} {scheduled_for}"));
+        Self {
+            id: key.event_id(0),
+            key,
+            window: 0,
+            source,
+            kind: EventKind::Schedule,
+            received_at: fired_at,
+            headers: BTreeMap::new(),
+            body: serde_json::json!({
+                "rule": rule, "scheduled_for": scheduled_for, "fired_at": fired_at,
+            }),
+        }
+    }
+
+    /// What a child of `each` sees: one object, and the event that `each` belongs to.
+    pub fn of_object(parent: &Self, object: &Object) -> Self {
+        Self {
+            kind: EventKind::Object,
+            headers: BTreeMap::new(),
+            body: serde_json::json!({
+                "object_type": object.object_type, "object_id": object.object_id, "parent": parent,
+            }),
+            ..parent.clone()
         }
     }
 }

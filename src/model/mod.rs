@@ -8,18 +8,29 @@ mod duration;
 mod effect;
 mod event;
 mod ids;
+mod lane;
 mod rule;
 mod run;
 mod secret;
+mod walk;
 
 pub use diagnostic::{Diagnostic, Position};
 pub use duration::{format_duration, parse_duration};
-pub use effect::{Answer, Call, Digest, Effect, Method, Step};
-pub use event::{Event, EventKey, EventKind, EventState, KEPT_HEADERS, RULE_HEADER};
-pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
-pub use rule::{
-    Button, Concurrency, Lane, Limits, Pattern, Program, Retry, RuleFile, RuleHeader, RuleSet,
-    Uncertain,
+pub use effect::{
+    Answer, Call, Digest, Effect, EgressCall, Method, Sleep, StateAccess, StateCall, Step,
+    WaitForEvent, WaitForJob,
 };
-pub use run::{DeadClass, Failure, LogLevel, LogLine, Run, RunState};
+pub use event::{
+    Event, EventKey, EventKind, EventState, KEPT_HEADERS, RULE_HEADER, SCHEDULE_SOURCE,
+};
+pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
+pub use lane::lane_of;
+pub use rule::{
+    Button, Concurrency, Debounce, Lane, Limits, Missed, Pattern, Program, Retry, RuleFile,
+    RuleHeader, RuleSet, Schedule, Uncertain,
+};
+pub use run::{
+    DeadClass, Failure, LogLevel, LogLine, Origin, ParkedClass, Run, RunState, WaitsFor,
+};
 pub use secret::Secret;
+pub use walk::{FailedObject, Object, Query, QuerySource, Tally};

@@ -68,12 +68,22 @@ pub struct RuleHeader {
     pub on: Vec<Pattern>,
     /// The custom action that wakes it.
     pub button: Option<Button>,
+    /// The clock that wakes it.
+    pub schedule: Option<Schedule>,
     /// The scopes that it may write under, such as `metadata:write`.
     pub allow: Vec<String>,
     /// How its runs are ordered.
     pub lane: Lane,
     /// What happens when an event arrives while a run of the lane is unfinished.
     pub concurrency: Concurrency,
+    /// How long a lane must be quiet before its newest event makes a run.
+    pub debounce: Option<Debounce>,
+    /// Whether events that our own writes caused wake it too.
+    pub echoes: bool,
+    /// Who goes first when the API budget is short; higher first.
+    pub priority: i32,
+    /// The most script time and calls in flight together that one run may take; waits do not count.
+    pub timeout: Duration,
     /// How its calls are retried.
     pub retry: Retry,
     /// Bounds of one run.
@@ -84,6 +94,12 @@ pub struct RuleHeader {
     pub owner: Option<String>,
     /// Whether it has a `fn when(event)`.
     pub has_when: bool,
+    /// Whether it has a `fn lane(event)`.
+    pub has_lane: bool,
+    /// Whether it has a `fn each(event)`.
+    pub has_each: bool,
+    /// Whether it has a `fn done(event, result)`.
+    pub has_done: bool,
     /// The file's `//!` comment, for listings.
     pub about: String,
 }
@@ -104,6 +120,36 @@ pub struct Button {
     pub title: String,
     /// Where Iconik shows it: `ASSET`, `COLLECTION`, `BULK` and so on.
     pub contexts: Vec<String>,
+}
+
+/// When the clock wakes a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Five fields of cron: minute, hour, day of the month, month, day of the week.
+    pub cron: String,
+    /// The name of the time zone that they are in, such as `Europe/Berlin`.
+    pub timezone: String,
+    /// What happens about times that passed while nobody could fire.
+    pub missed: Missed,
+}
+
+/// What happens about times of a schedule that passed while nobody could fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// Nothing.
+    Skip,
+    /// The last of them fires once, late.
+    Once,
+}
+
+/// How long a lane must be quiet before its newest event makes a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debounce {
+    /// Without a further event for this long, the run begins.
+    pub quiet: Duration,
+    /// This long after the first event it begins in any case.
+    pub max: Duration,
 }
 
 /// What the order key of a rule's runs is made from.
@@ -132,6 +178,10 @@ pub enum Concurrency {
     Queued,
     /// Runs beside it.
     Parallel,
+    /// Waits its turn and takes the place of those that have not begun.
+    Latest,
+    /// Is dropped.
+    Single,
 }
 
 /// How calls are retried below the script.
@@ -166,6 +216,39 @@ pub struct Limits {
     pub calls_per_run: u32,
     /// The most writes.
     pub writes_per_run: u32,
+    /// The most objects that `each` may find; with more, nothing is begun and a person is asked.
+    pub objects: u32,
+}
+
+impl RuleHeader {
+    /// The header of a rule that says nothing: no event wakes it.
+    pub fn new(rule: RuleId, version: RuleVersion, file: String) -> Self {
+        Self {
+            rule,
+            version,
+            file,
+            imports: Vec::new(),
+            on: Vec::new(),
+            button: None,
+            schedule: None,
+            allow: Vec::new(),
+            lane: Lane::Default,
+            concurrency: Concurrency::Queued,
+            debounce: None,
+            echoes: false,
+            priority: 0,
+            timeout: Duration::from_secs(300),
+            retry: Retry::default(),
+            limits: Limits::default(),
+            expires: Duration::from_secs(30 * 86_400),
+            owner: None,
+            has_when: false,
+            has_lane: false,
+            has_each: false,
+            has_done: false,
+            about: String::new(),
+        }
+    }
 }
 
 impl Default for Retry {
@@ -185,6 +268,7 @@ impl Default for Limits {
         Self {
             calls_per_run: 200,
             writes_per_run: 200,
+            objects: 5_000,
         }
     }
 }
@@ -198,7 +282,7 @@ impl Pattern {
         let keys: &[&str] = match event.kind {
             EventKind::Webhook => &["event_type", "realm", "operation"],
             EventKind::Other => &["type"],
-            EventKind::Button => return false,
+            EventKind::Button | EventKind::Schedule | EventKind::Object => return false,
         };
         self.parts.len() == keys.len()
             && self
@@ -206,6 +290,16 @@ impl Pattern {
                 .iter()
                 .zip(keys)
                 .all(|(part, key)| part == "*" || event.text(key) == Some(part))
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    /// As a header spells it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.source != "iconik" {
+            write!(f, "{}:", self.source)?;
+        }
+        f.write_str(&self.parts.join("/"))
     }
 }
 

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{EventId, LaneKey, Position, RuleId, RuleSetId, RuleVersion, RunId};
+use super::{EventId, LaneKey, Position, RuleId, RuleSetId, RuleVersion, RunId, Tally};
 
-/// The states of a run. `succeeded`, `skipped`, `dead`, `cancelled` are final.
+/// The states of a run. `succeeded`, `skipped`, `dead`, `cancelled`, `superseded` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -13,7 +13,7 @@ pub enum RunState {
     Queued,
     /// Leased by a runner.
     Running,
-    /// Started, holds its lane, and waits for a time; no lease.
+    /// Started, holds its lane, and waits; no lease. See [`WaitsFor`].
     Waiting,
     /// Ended as it should.
     Succeeded,
@@ -25,11 +25,13 @@ pub enum RunState {
     Parked,
     /// Ended by a person.
     Cancelled,
+    /// Never begun, because another run of its lane took its place.
+    Superseded,
 }
 
 impl RunState {
     /// Every state, in the order of a run's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::Running,
         Self::Waiting,
@@ -38,13 +40,14 @@ impl RunState {
         Self::Dead,
         Self::Parked,
         Self::Cancelled,
+        Self::Superseded,
     ];
 
     /// Whether the run will never change again.
     pub fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Succeeded | Self::Skipped | Self::Dead | Self::Cancelled
+            Self::Succeeded | Self::Skipped | Self::Dead | Self::Cancelled | Self::Superseded
         )
     }
 
@@ -59,8 +62,98 @@ impl RunState {
             Self::Dead => "dead",
             Self::Parked => "parked",
             Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
         }
     }
+}
+
+/// What a waiting run waits for, besides the time at which it goes on in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// The time itself: `sleep`.
+    Time,
+    /// The next try of a call that fails for the time being.
+    Retry,
+    /// The index of Iconik, to look whether a call happened.
+    LookUp,
+    /// An event: `wait_for`.
+    Event,
+    /// The end of a job: `job.wait`.
+    Job,
+    /// The children of `each`.
+    Children,
+    /// The end of a pause of writes.
+    Writes,
+    /// The gateway's own trouble.
+    Gateway,
+}
+
+impl WaitsFor {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Time,
+        Self::Retry,
+        Self::LookUp,
+        Self::Event,
+        Self::Job,
+        Self::Children,
+        Self::Writes,
+        Self::Gateway,
+    ];
+
+    /// The name in tables, metrics and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Retry => "retry",
+            Self::LookUp => "look_up",
+            Self::Event => "event",
+            Self::Job => "job",
+            Self::Children => "children",
+            Self::Writes => "writes",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// Why a run is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkedClass {
+    /// A call may or may not have happened.
+    Uncertain,
+    /// The rule goes round in a circle over this object.
+    Loop,
+    /// `each` found more objects than the rule allows.
+    Limit,
+    /// It was unfinished in a backup that was restored.
+    Restored,
+}
+
+impl ParkedClass {
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Uncertain, Self::Loop, Self::Limit, Self::Restored];
+
+    /// The name in tables, metrics and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Uncertain => "uncertain",
+            Self::Loop => "loop",
+            Self::Limit => "limit",
+            Self::Restored => "restored",
+        }
+    }
+}
+
+/// Which run a run was made from by a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "run", rename_all = "snake_case")]
+pub enum Origin {
+    /// It goes on where that one failed, with its journal up to there.
+    Retry(RunId),
+    /// It begins that one's event anew, with an empty journal.
+    Replay(RunId),
 }
 
 /// Why a run is dead.
@@ -88,6 +181,19 @@ pub enum DeadClass {
 }
 
 impl DeadClass {
+    /// Every class.
+    pub const ALL: [Self; 9] = [
+        Self::ScriptError,
+        Self::Failed,
+        Self::ApiError,
+        Self::Limit,
+        Self::Permission,
+        Self::Crash,
+        Self::Diverged,
+        Self::VersionSkew,
+        Self::Expired,
+    ];
+
     /// The name in tables, metrics and pages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -217,8 +323,22 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// Since when the present call fails for the time being; empty when it does not.
     pub failing_since: Option<Timestamp>,
-    /// When a waiting run is due.
+    /// When a waiting run is due; for a queued one, when its lane will have been quiet for long enough.
     pub due_at: Option<Timestamp>,
+    /// What a waiting run waits for.
+    pub waits_for: Option<WaitsFor>,
+    /// Why a parked run is parked.
+    pub parked: Option<ParkedClass>,
+    /// The object that it is about, if that can be told.
+    pub object: Option<String>,
+    /// Who goes first when the API budget is short; higher first.
+    pub priority: i32,
+    /// The run whose `each` made it.
+    pub parent: Option<RunId>,
+    /// The run that a person made it from.
+    pub origin: Option<Origin>,
+    /// How its children are, if it has `each`.
+    pub children: Option<Tally>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What a person should know about the state: the reason of a skip, of waiting or of parking.

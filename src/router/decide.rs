@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
-use crate::model::{Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet};
+use crate::model::{Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of};
 use crate::store::{Decision, NewRun};
-
-use super::lane::lane_of;
 
 /// Whether an event belongs to the Iconik domain that this gateway serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +112,12 @@ impl<'a> Candidates<'a> {
 
     /// The decisions, one for each event, from the answers to [`Self::to_ask`] in its order.
     pub(super) fn decide(&self, answers: Vec<Vec<When>>) -> Vec<Decision> {
-        let mut decisions: Vec<Decision> = self.foreign.iter().map(|&f| undecided(f)).collect();
+        let mut decisions: Vec<Decision> = self
+            .events
+            .iter()
+            .zip(&self.foreign)
+            .map(|(event, &foreign)| undecided(event, foreign))
+            .collect();
         let mut answers = answers.into_iter();
         for wanted in &self.by_rule {
             let header = &self.set.rules[wanted.rule];
@@ -155,15 +158,16 @@ impl<'a> Candidates<'a> {
     }
 }
 
-fn undecided(foreign: bool) -> Decision {
+fn undecided(event: &Event, foreign: bool) -> Decision {
     Decision {
+        subject: event.subject(),
+        object: event.object().map(ToOwned::to_owned),
         state: if foreign {
             EventState::WrongDomain
         } else {
             EventState::Routed
         },
-        runs: Vec::new(),
-        failures: Vec::new(),
+        ..Decision::default()
     }
 }
 
@@ -175,6 +179,9 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             version: header.version.clone(),
             binding: BINDING_VERSION,
             lane: lane_of(header, event),
+            concurrency: header.concurrency,
+            debounce: header.debounce,
+            priority: header.priority,
         }),
         When::Failed(failure) => {
             decision.state = EventState::WhenFailed;

@@ -5,7 +5,6 @@
 //! else has decided meanwhile. What goes wrong before the commit costs a repetition and nothing else.
 
 mod decide;
-mod lane;
 #[cfg(test)]
 mod samples;
 
@@ -221,6 +220,7 @@ impl Router {
             batch: unrouted.batch,
             rule_set: rules.id.clone(),
             decisions: decisions.clone(),
+            breaker: None,
             at: self.clock.now(),
         };
         match self.store.route(routing).await? {

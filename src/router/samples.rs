@@ -1,13 +1,11 @@
 //! Values that the router's tests share.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{
-    Button, Concurrency, Event, EventKey, EventKind, Lane, Limits, Pattern, Retry, RuleFile,
-    RuleHeader, RuleId, RuleSet, RuleSetId, RuleVersion, SourceName,
+    Button, Event, EventKey, EventKind, Pattern, RuleFile, RuleHeader, RuleId, RuleSet, RuleSetId,
+    RuleVersion, SourceName,
 };
 
 pub(super) fn event(kind: EventKind, body: Value) -> Event {
@@ -28,24 +26,15 @@ pub(super) fn event(kind: EventKind, body: Value) -> Event {
 /// A rule that wants every webhook of Iconik.
 pub(super) fn rule(id: &str) -> RuleHeader {
     RuleHeader {
-        rule: RuleId::from(id),
-        version: RuleVersion::from("1"),
-        file: format!("{id}.rhai"),
-        imports: Vec::new(),
         on: vec![Pattern {
             source: "iconik".to_owned(),
             parts: vec!["*".to_owned(); 3],
         }],
-        button: None,
-        allow: Vec::new(),
-        lane: Lane::Default,
-        concurrency: Concurrency::Queued,
-        retry: Retry::default(),
-        limits: Limits::default(),
-        expires: Duration::from_secs(86_400),
-        owner: None,
-        has_when: false,
-        about: String::new(),
+        ..RuleHeader::new(
+            RuleId::from(id),
+            RuleVersion::from("1"),
+            format!("{id}.rhai"),
+        )
     }
 }
 

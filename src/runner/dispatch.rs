@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::model::{LogLine, Run};
-use crate::store::{Change, Fenced, Lease, Settle, Settlement, StoreError};
+use crate::store::{Change, Claiming, Fenced, Lease, Settle, Settlement, StoreError, Waits};
 
 use super::Runner;
 use super::drive::{Ended, state_after};
@@ -87,7 +87,12 @@ impl Runner {
         let (_, next_due) = self.store.wake_due(now).await?;
         let free = self.free(underway);
         if free > 0 {
-            for claim in self.store.claim(free, now).await? {
+            let claiming = Claiming {
+                limit: free,
+                per_rule: self.options.per_rule,
+                narrowed: Vec::new(),
+            };
+            for claim in self.store.claim(claiming, now).await? {
                 let (lease, run) = (claim.lease, claim.run.clone());
                 let driver = Arc::clone(&self.driver);
                 let task = underway
@@ -133,6 +138,7 @@ impl Runner {
         let settlement = if error.is_panic() {
             tracing::error!(run = %run.id, rule = %run.rule, %error, "the task of a run panicked: this is an error in cuegate");
             Settlement::Waiting {
+                waits: Waits::Gateway,
                 until: at.checked_add(PANIC_PAUSE).unwrap_or(Timestamp::MAX),
                 reason: "an internal error of the gateway, see its log".to_owned(),
                 failing_since: run.failing_since,
@@ -182,7 +188,7 @@ impl Runner {
             Settlement::Dead(failure) => {
                 tracing::warn!(run = %run.id, %rule, event = %run.event, %failure, "a run is dead");
             }
-            Settlement::Parked { reason } => {
+            Settlement::Parked { reason, .. } => {
                 tracing::error!(run = %run.id, %rule, event = %run.event, reason, "a run is parked and needs a person");
             }
             other => {

@@ -2,26 +2,21 @@
 //!
 //! Permission, then the intent durable in the journal, then the call, then its answer in the journal. So a write
 //! is never sent that the store does not know of, and one of which nobody knows whether it happened is found
-//! again as an open intent. Reads leave no intent; repeating them costs nothing.
+//! again as an open intent. Reads leave no intent; repeating them costs nothing. `calls` speaks with Iconik,
+//! `waiting` with the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
-use crate::iconik::{CallError, Reply};
-use crate::model::{Answer, Call, DeadClass, Digest, Effect, Failure, Step, format_duration};
-use crate::operations::{self, RepeatClass};
-use crate::store::{Append, Fenced, Intent, JournalEntry, Settlement, Store, StoreError};
+use crate::model::{Answer, DeadClass, Digest, Effect, EgressCall, Failure, Step};
+use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError};
 
-use super::backoff::jitter;
-use super::decision::{Again, Decision, Reopen, Sent, decide_after, decide_before};
 use super::lookups::Lookups;
-use super::permission::{at_call, permit};
 use super::programs::Known;
-use super::progress::{End, Progress, between, words};
+use super::progress::{End, Progress};
 use super::{Observer, Outside, Performed};
 
 /// How long a run keeps trying to write into a journal that cannot be written.
@@ -43,12 +38,10 @@ pub(super) struct Door {
     pub(super) lookups: Lookups,
 }
 
-/// A call that may be made, as everything behind the permission sees it.
-struct Wanted<'a> {
-    known: &'a Known,
-    call: &'a Call,
-    digest: Digest,
-    class: RepeatClass,
+/// What a run asks for at its next step.
+pub(super) struct Asked<'a> {
+    pub(super) effect: &'a Effect,
+    pub(super) digest: Digest,
 }
 
 impl Door {
@@ -59,151 +52,51 @@ impl Door {
         progress: &mut Progress,
         effect: &Effect,
     ) -> Result<(), End> {
-        let Effect::Call(call) = effect;
         let digest = effect.digest();
         if let Some(failure) = progress.diverges_from_open(Some((effect, digest))) {
             return Err(progress.dead(failure));
         }
-        let operation = permit(&known.program, call).map_err(|failure| progress.dead(*failure))?;
-        let wanted = Wanted {
-            known,
-            call,
-            digest,
-            class: operations::class_of(operation, call.body.as_ref()),
-        };
-        wanted
-            .within_limits(progress)
-            .map_err(|failure| progress.dead(*failure))?;
-        if let Some(kept) = self.kept(&wanted) {
-            count(call, "kept");
-            let at = self.clock.now();
-            let answer = Answer {
-                at,
-                ..Answer::clone(&kept)
-            };
-            return self.answer(&wanted, progress, answer, Duration::ZERO).await;
-        }
-        self.outside.admit().await;
-        let repeated = progress.open.is_some();
-        self.open_intent(&wanted, progress).await?;
-        let began = Instant::now();
-        let outcome = self.outside.send(call).await;
-        let took = began.elapsed();
-        count(call, outcome_label(&outcome));
-        metrics::histogram!("cuegate_call_seconds").record(took);
-        self.conclude(&wanted, progress, repeated, outcome, took)
-            .await
-    }
-
-    fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Answer>> {
-        wanted
-            .may_be_kept()
-            .then(|| self.lookups.fresh(wanted.digest))?
-    }
-
-    fn keep(&self, wanted: &Wanted<'_>, progress: &Progress) {
-        if let (true, Some(step)) = (wanted.may_be_kept(), progress.journal.last()) {
-            self.lookups.keep(wanted.digest, &step.answer);
+        let asked = Asked { effect, digest };
+        match effect {
+            Effect::Call(call) => self.call(known, progress, &asked, call).await,
+            Effect::Sleep(sleep) => self.sleep(progress, &asked, sleep).await,
+            Effect::WaitForEvent(wait) => self.wait_for_event(progress, &asked, wait).await,
+            Effect::WaitForJob(wait) => self.wait_for_job(known, progress, &asked, wait).await,
+            Effect::Egress(call) => Err(progress.dead(no_target(call))),
+            Effect::State(call) => {
+                let step = StateStep {
+                    lease: progress.lease,
+                    number: progress.next_step(),
+                    call: call.clone(),
+                    logs: std::mem::take(&mut progress.logs),
+                    at: self.clock.now().max(progress.latest()),
+                };
+                self.access_state(progress, &step).await
+            }
         }
     }
 
-    /// Makes the intent of a write durable, or parks the run if it was there already and is not to be repeated.
-    async fn open_intent(&self, wanted: &Wanted<'_>, progress: &mut Progress) -> Result<(), End> {
-        let now = self.clock.now();
-        if let Some(open) = &progress.open {
-            let retry = &wanted.known.header.retry;
-            // A clock that was set back says nothing about how old the intent is.
-            let age = if open.at > now {
-                Duration::MAX
-            } else {
-                between(open.at, now)
-            };
-            return match decide_before(wanted.class, age, retry) {
-                Reopen::Repeat => Ok(()),
-                Reopen::Park => {
-                    let doubt = "the gateway stopped, or waited, before an answer arrived";
-                    Err(park(wanted, open, doubt))
-                }
-            };
-        }
-        if wanted.class == RepeatClass::Safe {
-            return Ok(());
-        }
-        let intent = Intent {
-            number: progress.next_step(),
-            digest: wanted.digest,
-            effect: Effect::Call(wanted.call.clone()),
-            at: now,
+    async fn access_state(&self, progress: &mut Progress, step: &StateStep) -> Result<(), End> {
+        let mut patience = Patience::new();
+        let written = loop {
+            match self.store.access_state(step.clone()).await {
+                Ok(written) => break written,
+                Err(error) => patience.rest(self, progress, error).await?,
+            }
         };
-        self.append(progress, JournalEntry::Intent(intent.clone()))
-            .await?;
-        progress.open = Some(intent);
-        Ok(())
-    }
-
-    async fn conclude(
-        &self,
-        wanted: &Wanted<'_>,
-        progress: &mut Progress,
-        repeated: bool,
-        outcome: Result<Reply, CallError>,
-        took: Duration,
-    ) -> Result<(), End> {
-        let now = self.clock.now();
-        let failing_since = progress.run.failing_since.unwrap_or(now);
-        let sent = Sent {
-            method: wanted.call.method,
-            class: wanted.class,
-            repeated,
-            intent_age: progress
-                .open
-                .as_ref()
-                .map_or(Duration::ZERO, |open| between(open.at, now)),
-            failing_for: between(failing_since, now),
-            retry: &wanted.known.header.retry,
-        };
-        let (at, trouble) = match &outcome {
-            Ok(reply) => (reply.at, String::new()),
-            Err(error) => (now, error.to_string()),
-        };
-        match decide_after(outcome, sent) {
-            Decision::Answer { status, body } => {
-                let answer = Answer { status, body, at };
-                self.answer(wanted, progress, answer, took).await?;
-                self.keep(wanted, progress);
+        match written {
+            Some(step) => {
+                self.answered(progress, step, Duration::ZERO);
                 Ok(())
             }
-            Decision::Again(again) => {
-                if again.nothing_happened {
-                    self.withdraw(progress).await?;
-                }
-                Err(wait(wanted, again, now, failing_since, &trouble))
-            }
-            Decision::Park => Err(match &progress.open {
-                Some(open) => park(wanted, open, &trouble),
-                None => progress.dead(*wanted.failure(DeadClass::ApiError, &trouble)),
-            }),
-            Decision::GiveUp => {
-                let failure = wanted.given_up(sent.failing_for, &trouble);
-                Err(progress.dead(*failure))
-            }
-            Decision::TooLarge => {
-                let failure = wanted.failure(DeadClass::Limit, &trouble);
-                Err(progress.dead(*failure))
-            }
-            Decision::Malformed => {
-                if !repeated {
-                    self.withdraw(progress).await?;
-                }
-                let failure = wanted.failure(DeadClass::ScriptError, &trouble);
-                Err(progress.dead(*failure))
-            }
+            None => Err(End::Gone),
         }
     }
 
-    async fn answer(
+    /// Journals the answer of the step.
+    pub(super) async fn answer(
         &self,
-        wanted: &Wanted<'_>,
+        asked: &Asked<'_>,
         progress: &mut Progress,
         mut answer: Answer,
         took: Duration,
@@ -211,162 +104,87 @@ impl Door {
         answer.at = answer.at.max(progress.latest());
         let step = Step {
             number: progress.next_step(),
-            digest: wanted.digest,
-            effect: Effect::Call(wanted.call.clone()),
+            digest: asked.digest,
+            effect: asked.effect.clone(),
             answer,
         };
         self.append(progress, JournalEntry::Answer(Box::new(step.clone())))
             .await?;
+        self.answered(progress, step, took);
+        Ok(())
+    }
+
+    fn answered(&self, progress: &mut Progress, step: Step, took: Duration) {
         self.observer
             .effect_performed(&progress.run, &Performed { step: &step, took });
         progress.answered(step);
-        Ok(())
     }
 
-    async fn withdraw(&self, progress: &mut Progress) -> Result<(), End> {
-        if let Some(open) = progress.open.take() {
-            let number = open.number;
-            self.append(progress, JournalEntry::Withdrawn { number })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Writes into the journal, with the lines logged so far. While the store cannot take it the run stays where it
-    /// is, for a while: an answer that is forgotten makes a write uncertain.
-    async fn append(&self, progress: &mut Progress, entry: JournalEntry) -> Result<(), End> {
+    /// Writes into the journal, with the lines logged so far.
+    pub(super) async fn append(
+        &self,
+        progress: &mut Progress,
+        entry: JournalEntry,
+    ) -> Result<(), End> {
         let append = Append {
             lease: progress.lease,
             entry,
             logs: std::mem::take(&mut progress.logs),
         };
-        let deadline = Instant::now() + STORE_PATIENCE;
-        let mut pause = STORE_PAUSE_MIN;
-        loop {
-            let error = match self.store.append(vec![append.clone()]).await {
-                Ok(fenced) if fenced.first() == Some(&Fenced::Written) => return Ok(()),
-                Ok(_) | Err(StoreError::Closed) => return Err(End::Gone),
-                Err(error) => error,
-            };
-            tracing::error!(run = %progress.run.id, %error, "the journal of a run cannot be written");
-            if Instant::now() >= deadline {
-                let trouble = format!("its journal cannot be written: {error}");
-                return Err(End::own_trouble(&self.clock, progress, &trouble));
+        let mut patience = Patience::new();
+        let fenced = loop {
+            match self.store.append(vec![append.clone()]).await {
+                Ok(fenced) => break fenced,
+                Err(error) => patience.rest(self, progress, error).await?,
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(STORE_PAUSE_MAX);
-        }
-    }
-}
-
-impl Wanted<'_> {
-    fn may_be_kept(&self) -> bool {
-        self.call.cacheable && self.class == RepeatClass::Safe
-    }
-
-    fn failure(&self, class: DeadClass, message: &str) -> Box<Failure> {
-        let hint = match class {
-            DeadClass::Limit => "ask for less: name the fields that the rule needs",
-            DeadClass::ScriptError => "look at how the rule builds the path and the body",
-            _ => "look at Iconik's status page and the gateway's log; then retry the run",
         };
-        let message = format!("{}: {message}", words(self.call));
-        at_call(
-            &self.known.program,
-            self.call,
-            class,
-            message,
-            hint.to_owned(),
-        )
-    }
-
-    fn given_up(&self, failing_for: Duration, trouble: &str) -> Box<Failure> {
-        let whole_seconds = Duration::from_secs(failing_for.as_secs());
-        let message = format!(
-            "it was tried for {} and failed to the end, lastly so: {trouble}",
-            format_duration(whole_seconds)
-        );
-        self.failure(DeadClass::ApiError, &message)
-    }
-
-    /// Whether the run may make one more call of this kind.
-    fn within_limits(&self, progress: &Progress) -> Result<(), Box<Failure>> {
-        let limits = self.known.header.limits;
-        let (name, limit) = if progress.next_step() >= limits.calls_per_run {
-            ("calls_per_run", limits.calls_per_run)
-        } else if self.class != RepeatClass::Safe && progress.writes() >= limits.writes_per_run {
-            ("writes_per_run", limits.writes_per_run)
+        if fenced.first() == Some(&Fenced::Written) {
+            Ok(())
         } else {
-            return Ok(());
-        };
-        let message = format!(
-            "{} would be one more than the limit `{name}` of {limit} allows",
-            words(self.call)
-        );
-        let hint = format!(
-            "if that many are meant, raise it in the header: `limits: #{{ {name}: {} }}`",
-            limit.saturating_mul(2).max(1)
-        );
-        Err(at_call(
-            &self.known.program,
-            self.call,
-            DeadClass::Limit,
-            message,
-            hint,
-        ))
-    }
-}
-
-fn wait(
-    wanted: &Wanted<'_>,
-    again: Again,
-    now: Timestamp,
-    failing_since: Timestamp,
-    trouble: &str,
-) -> End {
-    let pause = again.pause.at_least + jitter(again.pause.jitter, fastrand::f64());
-    let until = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-    let reason = format!("{} will be tried again: {trouble}", words(wanted.call));
-    End::Settle(Settlement::Waiting {
-        until,
-        reason,
-        failing_since: again.pause.counted.then_some(failing_since),
-    })
-}
-
-/// Hands the run to a person: what was sent, what is unknown, what can be done.
-fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
-    let how = match wanted.class {
-        RepeatClass::Safe | RepeatClass::Idempotent => {
-            "Sending it again would overwrite what was changed since"
+            Err(End::Gone)
         }
-        RepeatClass::Creating => "Sending it again may make a second one",
-        RepeatClass::Acting => "Sending it again may set it off twice",
-    };
-    let reason = format!(
-        "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik \
-         which of the two it is; later runs of this lane wait for a decision.",
-        open.number,
-        words(wanted.call),
-        open.at.round(jiff::Unit::Second).unwrap_or(open.at),
-    );
-    End::Settle(Settlement::Parked { reason })
-}
-
-fn count(call: &Call, outcome: &'static str) {
-    let method = call.method.as_str();
-    metrics::counter!("cuegate_calls_total", "method" => method, "outcome" => outcome).increment(1);
-}
-
-fn outcome_label(outcome: &Result<Reply, CallError>) -> &'static str {
-    match outcome {
-        Ok(_) => "success",
-        Err(CallError::Refused { .. }) => "refused",
-        Err(CallError::NotSent { .. }) => "not_sent",
-        Err(CallError::Throttled { .. }) => "throttled",
-        Err(CallError::Unauthorized { .. }) => "unauthorized",
-        Err(CallError::Uncertain { .. }) => "uncertain",
-        Err(CallError::TooLarge { .. }) => "too_large",
-        Err(CallError::Malformed { .. }) => "malformed",
     }
+}
+
+/// Trying again while the store cannot take something. The run stays where it is, for a while: an answer that is
+/// forgotten makes a write uncertain.
+struct Patience {
+    deadline: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            deadline: Instant::now() + STORE_PATIENCE,
+            pause: STORE_PAUSE_MIN,
+        }
+    }
+
+    async fn rest(
+        &mut self,
+        door: &Door,
+        progress: &Progress,
+        error: StoreError,
+    ) -> Result<(), End> {
+        if matches!(error, StoreError::Closed) {
+            return Err(End::Gone);
+        }
+        tracing::error!(run = %progress.run.id, %error, "the journal of a run cannot be written");
+        if Instant::now() >= self.deadline {
+            let trouble = format!("its journal cannot be written: {error}");
+            return Err(End::own_trouble(&door.clock, progress, &trouble));
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(STORE_PAUSE_MAX);
+        Ok(())
+    }
+}
+
+fn no_target(call: &EgressCall) -> Failure {
+    let message = format!(
+        "there is no target `{}` under [egress] in the configuration",
+        call.target
+    );
+    Failure::new(DeadClass::Permission, message)
 }

@@ -5,6 +5,7 @@
 //! row in the store.
 
 mod backoff;
+mod calls;
 mod decision;
 mod dispatch;
 mod door;
@@ -15,6 +16,7 @@ mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod waiting;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -112,6 +114,8 @@ pub struct Performed<'a> {
 pub struct Options {
     /// The most runs that are claimed at a time.
     pub concurrency: usize,
+    /// The most of them that are of one rule, so that a slow rule leaves room for others.
+    pub per_rule: usize,
     /// How long a stop waits for runs to come to their next step.
     pub drain: Duration,
     /// Who is told.
@@ -122,6 +126,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             concurrency: 64,
+            per_rule: 48,
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
         }

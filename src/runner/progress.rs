@@ -8,7 +8,7 @@ use crate::clock::SharedClock;
 use crate::engine::BINDING_VERSION;
 use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
 use crate::operations::{self, RepeatClass};
-use crate::store::{Claim, Intent, Lease, Settlement};
+use crate::store::{Claim, Intent, Lease, Settlement, Waits, Walk};
 
 use super::backoff::jitter;
 
@@ -33,6 +33,7 @@ impl End {
             .now()
             .checked_add(half + jitter(half, fastrand::f64()));
         Self::Settle(Settlement::Waiting {
+            waits: Waits::Gateway,
             until: until.unwrap_or(Timestamp::MAX),
             reason: format!("the gateway could not go on with it: {trouble}"),
             failing_since: progress.run.failing_since,
@@ -55,6 +56,8 @@ pub(super) struct Progress {
     pub(super) open: Option<Intent>,
     /// Lines that were logged since the last step and are not stored yet.
     pub(super) logs: Vec<LogLine>,
+    /// How far the walk of its `each` is.
+    pub(super) walk: Option<Walk>,
     bytes: usize,
     writes: u32,
 }
@@ -70,6 +73,7 @@ impl Progress {
             journal: claim.journal,
             open: claim.open_intent,
             logs: Vec::new(),
+            walk: claim.walk,
         }
     }
 
@@ -120,14 +124,12 @@ impl Progress {
 
     fn diverged(&self, open: &Intent, wanted: Option<&Effect>) -> Failure {
         let now = match wanted {
-            Some(Effect::Call(call)) => format!("asks for {}", words(call)),
+            Some(effect) => format!("asks for {effect}"),
             None => "ends without it".to_owned(),
         };
-        let Effect::Call(sent) = &open.effect;
         let message = format!(
             "step {} was begun as {}, and now the rule {now}",
-            open.number,
-            words(sent)
+            open.number, open.effect
         );
         let mut failure = Failure::new(DeadClass::Diverged, message);
         failure.hint = Some(
@@ -148,11 +150,9 @@ impl Progress {
     pub(super) fn dead(&self, mut failure: Failure) -> End {
         let told = matches!(failure.class, DeadClass::Diverged | DeadClass::VersionSkew);
         if let (Some(open), false) = (&self.open, told) {
-            let Effect::Call(call) = &open.effect;
             failure.message.push_str(&format!(
                 ". Step {}, {}, may have happened",
-                open.number,
-                words(call)
+                open.number, open.effect
             ));
         }
         End::Settle(Settlement::Dead(failure))
@@ -170,8 +170,10 @@ pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
 }
 
 fn wrote(step: &Step) -> bool {
-    let Effect::Call(call) = &step.effect;
-    class_of(call) != RepeatClass::Safe
+    match &step.effect {
+        Effect::Call(call) => class_of(call) != RepeatClass::Safe,
+        other => other.is_write(),
+    }
 }
 
 fn class_of(call: &Call) -> RepeatClass {

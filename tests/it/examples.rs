@@ -128,7 +128,9 @@ async fn drive(rule: &Rule, client: &IconikClient) -> (Vec<Step>, Outcome) {
         let Outcome::Effect(effect) = outcome else {
             return (journal, outcome);
         };
-        let Effect::Call(call) = &effect;
+        let Effect::Call(call) = &effect else {
+            panic!("an example here only calls Iconik, not {effect}");
+        };
         journal.push(Step {
             number: u32::try_from(journal.len()).expect("an example is short"),
             digest: effect.digest(),
@@ -187,7 +189,9 @@ async fn every_example_does_what_it_shows() {
         let used: Vec<_> = journal
             .iter()
             .filter_map(|step| {
-                let Effect::Call(call) = &step.effect;
+                let Effect::Call(call) = &step.effect else {
+                    panic!("an example here only calls Iconik, not {}", step.effect);
+                };
                 operations::find(call.method, &call.path)?.scope
             })
             .collect();
@@ -233,7 +237,9 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
             function.signature
         );
         let writes = journal.iter().filter(|step| {
-            let Effect::Call(call) = &step.effect;
+            let Effect::Call(call) = &step.effect else {
+                panic!("an example here only calls Iconik, not {}", step.effect);
+            };
             operations::find(call.method, &call.path)
                 .is_none_or(|operation| operation.scope.is_some())
         });
@@ -273,7 +279,9 @@ async fn requests() -> String {
         let (journal, _) = drive(&rule(function.example, &scopes), &client(&simulator)).await;
         text.push_str(&format!("\n{:?} {}\n", function.place, function.signature));
         for step in journal {
-            let Effect::Call(call) = &step.effect;
+            let Effect::Call(call) = &step.effect else {
+                panic!("an example here only calls Iconik, not {}", step.effect);
+            };
             let query = json!(call.query);
             let body = call
                 .body

@@ -238,7 +238,11 @@ async fn a_broken_run_ends(break_it: &str) {
     let directory = Directory::new();
     let store = open(&directory).await;
     let runs = enqueue(&*store, 0, &[("tag", "a"), ("tag", "a"), ("tag", "b")]).await;
-    let first = store.claim(1, at(0)).await.unwrap().remove(0);
+    let first = store
+        .claim(Claiming::up_to(1), at(0))
+        .await
+        .unwrap()
+        .remove(0);
     append(
         &*store,
         first.lease,
@@ -250,9 +254,9 @@ async fn a_broken_run_ends(break_it: &str) {
         .connect("cuegate.db")
         .execute_batch(break_it)
         .unwrap();
-    let claims = store.claim(1, at(0)).await.unwrap();
+    let claims = store.claim(Claiming::up_to(1), at(0)).await.unwrap();
     assert_eq!(claims[0].run.id, runs[1], "{break_it}");
-    let claims = store.claim(100, at(0)).await.unwrap();
+    let claims = store.claim(Claiming::up_to(100), at(0)).await.unwrap();
     assert_eq!(claims[0].run.id, runs[2], "{break_it}");
     let dead = RunFilter {
         states: vec![RunState::Dead],

@@ -38,6 +38,8 @@ const BUTTON: &[&str] = &[
     "form",
     "raw",
 ];
+const SCHEDULE: &[&str] = &["scheduled_for", "fired_at"];
+const OBJECT: &[&str] = &["object_type", "object_id", "parent", "form"];
 const OTHER: &[&str] = &["type", "object_id", "data"];
 
 /// The event, read-only; `data` is converted when it is first asked for.
@@ -59,6 +61,8 @@ impl EventView {
         let special = match self.event.kind {
             EventKind::Webhook => WEBHOOK,
             EventKind::Button => BUTTON,
+            EventKind::Schedule => SCHEDULE,
+            EventKind::Object => OBJECT,
             EventKind::Other => OTHER,
         };
         ALWAYS.iter().chain(special).copied()
@@ -73,11 +77,7 @@ impl EventView {
         Ok(match key {
             "id" => event.id.to_string().into(),
             "source" => event.source.to_string().into(),
-            "kind" => match event.kind {
-                EventKind::Webhook => "webhook".into(),
-                EventKind::Button => "button".into(),
-                EventKind::Other => "other".into(),
-            },
+            "kind" => event.kind.as_str().into(),
             "received_at" => Dynamic::from(Time(event.received_at)),
             "asset_id" => text(event.asset_id()),
             "collection_id" => text(event.collection_id()),
@@ -98,11 +98,12 @@ impl EventView {
     fn convert_data(&self) -> Dynamic {
         match self.event.kind {
             EventKind::Other => to_dynamic(&self.event.body),
-            EventKind::Webhook | EventKind::Button => self
-                .event
-                .body
-                .get("data")
-                .map_or_else(|| Map::new().into(), to_dynamic),
+            EventKind::Webhook | EventKind::Button | EventKind::Schedule | EventKind::Object => {
+                self.event
+                    .body
+                    .get("data")
+                    .map_or_else(|| Map::new().into(), to_dynamic)
+            }
         }
     }
 

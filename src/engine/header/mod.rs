@@ -2,14 +2,12 @@
 
 mod keys;
 
-use std::time::Duration;
-
 use rhai::Position as At;
 
 use super::bindings::nearest;
 use super::literal::{Constant, Literal};
 use super::source::Source;
-use crate::model::{Concurrency, Diagnostic, Lane, Limits, Retry, RuleHeader, RuleId, RuleVersion};
+use crate::model::{Diagnostic, RuleHeader, RuleId, RuleVersion};
 use keys::{
     Wrong, boolean, button, concurrency, duration, lane, limits, list, only, pattern, retry, scope,
     text, wrong,
@@ -37,7 +35,6 @@ const KEYS: [&str; 20] = [
     "id",
     "api",
 ];
-const EXPIRES: Duration = Duration::from_secs(30 * 86_400);
 
 /// A header and whether the rule is switched on.
 pub(super) struct Parsed {
@@ -78,22 +75,18 @@ pub(super) fn parse(source: &Source) -> Result<Parsed, Vec<Diagnostic>> {
 }
 
 fn empty(source: &Source) -> RuleHeader {
+    let has = |wanted: &str| source.functions.iter().any(|(name, _)| name == wanted);
     RuleHeader {
-        rule: RuleId(source.path.trim_end_matches(".rhai").to_owned()),
-        version: RuleVersion(String::new()),
-        file: source.path.clone(),
-        imports: Vec::new(),
-        on: Vec::new(),
-        button: None,
-        allow: Vec::new(),
-        lane: Lane::Default,
-        concurrency: Concurrency::Queued,
-        retry: Retry::default(),
-        limits: Limits::default(),
-        expires: EXPIRES,
-        owner: None,
-        has_when: source.functions.iter().any(|(name, _)| name == "when"),
+        has_when: has("when"),
+        has_lane: has("lane"),
+        has_each: has("each"),
+        has_done: has("done"),
         about: source.about.clone(),
+        ..RuleHeader::new(
+            RuleId(source.path.trim_end_matches(".rhai").to_owned()),
+            RuleVersion(String::new()),
+            source.path.clone(),
+        )
     }
 }
 

@@ -23,11 +23,8 @@ use tokio::task::JoinHandle;
 use super::{Ingress, serve};
 use crate::clock::ManualClock;
 use crate::config::{Limits, Source, Verify};
-use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Secret, Step};
-use crate::store::{
-    Accepted, Append, BatchToken, Change, Claim, Counts, Fenced, Intent, Routed, Routing,
-    RunFilter, Settle, Store, StoreError, StoredEvent, Unrouted,
-};
+use crate::model::{Event, Secret};
+use crate::store::{Accepted, Accepts, StoreError};
 
 const SECRET: &str = "the-shared-secret";
 const NOW: i64 = 1_614_265_330;
@@ -68,7 +65,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Store for Memory {
+impl Accepts for Memory {
     async fn accept(&self, batch: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
         self.reached.notify_one();
         self.gate.acquire().await.unwrap().forget();
@@ -85,75 +82,6 @@ impl Store for Memory {
             events.push(event);
         }
         Ok(accepted)
-    }
-
-    async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
-        Ok(Unrouted {
-            batch: BatchToken::default(),
-            events: self.events().into_iter().take(limit).collect(),
-        })
-    }
-
-    async fn route(&self, _: Routing) -> Result<Routed, StoreError> {
-        Ok(Routed::Stale)
-    }
-
-    async fn activate_rule_set(&self, _: RuleSet) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn active_rule_set(&self) -> Result<Option<RuleSet>, StoreError> {
-        Ok(None)
-    }
-
-    async fn rule_set(&self, _: &RuleSetId) -> Result<Option<RuleSet>, StoreError> {
-        Ok(None)
-    }
-
-    async fn claim(&self, _: usize, _: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Fenced>, StoreError> {
-        Ok(batch.iter().map(|_| Fenced::Lost).collect())
-    }
-
-    async fn settle(&self, batch: Vec<Settle>) -> Result<Vec<Fenced>, StoreError> {
-        Ok(batch.iter().map(|_| Fenced::Lost).collect())
-    }
-
-    async fn wake_due(&self, _: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
-        Ok((0, None))
-    }
-
-    async fn changed(&self, _: Change, _: Duration) {}
-
-    async fn counts(&self) -> Result<Counts, StoreError> {
-        Ok(Counts::default())
-    }
-
-    async fn runs(&self, _: RunFilter) -> Result<Vec<Run>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn run(&self, _: RunId) -> Result<Option<Run>, StoreError> {
-        Ok(None)
-    }
-
-    async fn journal(&self, _: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError> {
-        Ok((Vec::new(), None))
-    }
-
-    async fn logs(&self, _: RunId) -> Result<Vec<LogLine>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn event(&self, _: EventId) -> Result<Option<StoredEvent>, StoreError> {
-        Ok(None)
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
     }
 }
 
@@ -216,7 +144,7 @@ impl Door {
         let draining = Arc::new(AtomicBool::new(false));
         let ingress = Ingress::new(
             &sources(),
-            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&store) as Arc<dyn Accepts>,
             Arc::clone(&clock) as _,
             limits.clone(),
             Arc::clone(&draining),

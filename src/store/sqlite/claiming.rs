@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::changes::Changes;
-use super::{journal, lanes, listing};
-use crate::model::{DeadClass, Failure, RuleId};
-use crate::store::{Change, Claim, Lease, Settle, Settlement, StoreError};
+use super::{journal, lanes, listing, walking};
+use crate::model::{DeadClass, Event, Failure, RuleId};
+use crate::store::{Change, Claim, Claiming, Lease, Settle, Settlement, StoreError};
 
 /// What claiming remembers from one time to the next.
 #[derive(Debug)]
-pub(super) struct Claiming {
+pub(super) struct Turns {
     /// The rule that was served last.
     turn: Mutex<RuleId>,
     /// Leases whose asker went away before it had them; the next claim gives them back first.
@@ -22,7 +22,7 @@ pub(super) struct Claiming {
     changes: Arc<Changes>,
 }
 
-impl Claiming {
+impl Turns {
     pub(super) fn new(changes: Arc<Changes>) -> Self {
         Self {
             turn: Mutex::new(RuleId::from("")),
@@ -35,17 +35,17 @@ impl Claiming {
     pub(super) fn lease(
         self: &Arc<Self>,
         db: &Connection,
-        limit: usize,
+        claiming: &Claiming,
         at: Timestamp,
     ) -> Result<Untaken, StoreError> {
         let abandoned = std::mem::take(&mut *lock(&self.abandoned));
         for lease in abandoned {
             lanes::settle(db, &given_back(lease, at))?;
         }
-        let leases = lanes::lease(db, limit, at, &mut lock(&self.turn))?;
+        let leases = lanes::lease(db, claiming, at, &mut lock(&self.turn))?;
         Ok(Untaken {
             leases,
-            claiming: Arc::clone(self),
+            turns: Arc::clone(self),
         })
     }
 }
@@ -63,7 +63,7 @@ fn given_back(lease: Lease, at: Timestamp) -> Settle {
 #[derive(Debug)]
 pub(super) struct Untaken {
     leases: Vec<Lease>,
-    claiming: Arc<Claiming>,
+    turns: Arc<Turns>,
 }
 
 impl Untaken {
@@ -82,8 +82,8 @@ impl Drop for Untaken {
         if self.leases.is_empty() {
             return;
         }
-        lock(&self.claiming.abandoned).append(&mut self.leases);
-        self.claiming.changes.announce(Change::Claimable);
+        lock(&self.turns.abandoned).append(&mut self.leases);
+        self.turns.changes.announce(Change::Claimable);
     }
 }
 
@@ -97,9 +97,14 @@ pub(super) fn load(db: &Connection, lease: Lease) -> Result<Claim, StoreError> {
         |what: &str| StoreError::Corrupt(format!("{what} of run {} is missing", lease.run));
     let run = listing::run(db, lease.run)?.ok_or_else(|| missing("the row"))?;
     let event = listing::event(db, run.event)?.ok_or_else(|| missing("the event"))?;
+    let event = match listing::object_of(db, lease.run)? {
+        Some(object) => Event::of_object(&event.event, &object),
+        None => event.event,
+    };
     Ok(Claim {
         lease,
-        event: event.event,
+        event,
+        walk: walking::walk(db, lease.run)?,
         journal: journal::steps(db, lease.run)?,
         open_intent: journal::open_intent(db, lease.run)?,
         run,

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::lanes;
 use super::rows::{corrupt, from_json, micros, time, to_json};
 use super::writer::Class;
+use super::{lanes, waits};
 use crate::model::{Digest, LogLevel, LogLine, RunId, Step};
-use crate::store::{Append, Fenced, Intent, JournalEntry, StoreError};
+use crate::store::{Append, Fenced, Intent, JournalEntry, Remark, StoreError};
 
 /// What a batch must survive: an answer is worth a sync if its step had an intent, because then the call
 /// must not be sent again.
@@ -14,6 +14,7 @@ pub(super) fn class(db: &Connection, batch: &[Append]) -> Result<Class, StoreErr
     for append in batch {
         let durable = match &append.entry {
             JournalEntry::Intent(_) | JournalEntry::Withdrawn { .. } => true,
+            JournalEntry::Remark(_) => false,
             JournalEntry::Answer(step) => {
                 open_intent_id(db, append.lease.run, step.number)?.is_some()
             }
@@ -36,6 +37,7 @@ pub(super) fn append(db: &Connection, append: &Append) -> Result<Fenced, StoreEr
         JournalEntry::Intent(intent) => write_intent(db, run, intent)?,
         JournalEntry::Answer(step) => write_step(db, run, step)?,
         JournalEntry::Withdrawn { number } => withdraw(db, run, *number)?,
+        JournalEntry::Remark(remark) => write_remark(db, run, remark)?,
     }
     Ok(Fenced::Written)
 }
@@ -46,6 +48,7 @@ pub(super) fn bytes(append: &Append) -> usize {
         JournalEntry::Intent(intent) => to_json(&intent.effect).len(),
         JournalEntry::Answer(step) => to_json(&step.answer).len(),
         JournalEntry::Withdrawn { .. } => 0,
+        JournalEntry::Remark(remark) => remark.text.len(),
     };
     entry
         + append
@@ -94,7 +97,8 @@ fn write_intent(db: &Connection, run: RunId, intent: &Intent) -> Result<(), Stor
     Ok(())
 }
 
-fn write_step(db: &Connection, run: RunId, step: &Step) -> Result<(), StoreError> {
+/// Adds an answered step.
+pub(super) fn write_step(db: &Connection, run: RunId, step: &Step) -> Result<(), StoreError> {
     expect_next(db, run, step.number)?;
     db.prepare_cached(
         "INSERT INTO step (run, number, digest, effect, answer) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -110,6 +114,21 @@ fn write_step(db: &Connection, run: RunId, step: &Step) -> Result<(), StoreError
         "UPDATE run SET steps = steps + 1, attempt = 0, failing_since = NULL WHERE id = ?1",
     )?
     .execute([run.0])?;
+    waits::answered(db, run)
+}
+
+/// Adds a remark to a step.
+pub(super) fn write_remark(db: &Connection, run: RunId, remark: &Remark) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO remark (run, number, line, at, text)
+         SELECT ?1, ?2, (SELECT count(*) FROM remark WHERE run = ?1 AND number = ?2), ?3, ?4",
+    )?
+    .execute(params![
+        run.0,
+        remark.number,
+        micros(remark.at),
+        remark.text
+    ])?;
     Ok(())
 }
 

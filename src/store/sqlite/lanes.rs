@@ -1,36 +1,32 @@
 //! Who may run next: one row for each lane decides it.
 //!
-//! The row knows its head and its end, so whether there is more work is answered from it alone, and a change
-//! of head and of state is one statement. A token that only grows fences every write about a claimed run:
-//! it moves at each claim and whenever a claim is taken back.
+//! The row knows its head and its end, so whether there is more work is answered from it alone. A token that only
+//! grows fences every write about a claimed run: it moves at each claim and whenever a claim is taken back.
+
+use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::journal;
-use super::rows::{micros, time, to_json};
-use crate::model::{Failure, RuleId, RunId, RunState};
-use crate::store::{Fenced, Lease, Settle, Settlement, StoreError};
+use super::rows::{micros, to_json};
+use super::{journal, pausing, waits, walking};
+use crate::model::{DeadClass, Failure, ParkedClass, RuleId, RunId, RunState};
+use crate::store::{Claiming, Fenced, Lease, Settle, Settlement, StoreError};
 
-/// How many timers one call of [`wake_due`] takes, so that no write waits long behind it.
-const WAKE_MAX: i64 = 1_000;
-
-/// Leases up to `limit` ready lanes. `turn` is the rule that was served last; it is moved on.
+/// Leases ready lanes. `turn` is the rule that was served last; it is moved on.
 pub(super) fn lease(
     db: &Connection,
-    limit: usize,
+    claiming: &Claiming,
     at: Timestamp,
     turn: &mut RuleId,
 ) -> Result<Vec<Lease>, StoreError> {
     let mut leases = Vec::new();
-    while leases.len() < limit {
-        // The next rule in the alphabet, and around the corner the first.
-        let next = match oldest_ready_after(db, Some(turn))? {
-            Some(next) => Some(next),
-            None => oldest_ready_after(db, None)?,
-        };
-        let Some((lane, run, rule)) = next else {
-            break;
+    let mut rules = rules_with_room(db, claiming, turn)?;
+    while leases.len() < claiming.limit
+        && let Some((rule, room)) = rules.pop_front()
+    {
+        let Some((lane, run)) = most_urgent(db, &rule)? else {
+            continue;
         };
         let token = db
             .prepare_cached(
@@ -41,29 +37,72 @@ pub(super) fn lease(
             "UPDATE run SET state = ?2, attempt = attempt + 1, started_at = coalesce(started_at, ?3) WHERE id = ?1",
         )?
         .execute(params![run, RunState::Running.as_str(), micros(at)])?;
-        *turn = rule;
         leases.push(Lease {
             run: RunId(run),
             token,
         });
+        turn.clone_from(&rule);
+        if room > 1 {
+            rules.push_back((rule, room - 1));
+        }
     }
     Ok(leases)
 }
 
-fn oldest_ready_after(
+/// The rules with ready lanes that are not paused, the one after `turn` first, with how many more runs of each may be
+/// claimed.
+fn rules_with_room(
     db: &Connection,
-    rule: Option<&RuleId>,
-) -> Result<Option<(i64, i64, RuleId)>, StoreError> {
-    // NULL sorts before every text, but compares with none: hence the empty text, which no rule has.
-    let after = rule.map_or("", RuleId::as_str);
+    claiming: &Claiming,
+    turn: &RuleId,
+) -> Result<VecDeque<(RuleId, usize)>, StoreError> {
+    let stopped = pausing::stopped(db)?;
+    let mut rules = VecDeque::new();
+    if stopped.all {
+        return Ok(rules);
+    }
+    let mut before_turn = 0;
+    let mut next = next_ready_rule(db, "")?;
+    while let Some(rule) = next {
+        next = next_ready_rule(db, rule.as_str())?;
+        let narrowed = claiming.narrowed.iter().find(|(named, _)| *named == rule);
+        let bound = narrowed.map_or(claiming.per_rule, |(_, bound)| *bound);
+        let room = bound.saturating_sub(leased(db, &rule)?);
+        if room == 0 || stopped.rules.contains(&rule) {
+            continue;
+        }
+        before_turn += usize::from(rule <= *turn);
+        rules.push_back((rule, room));
+    }
+    rules.rotate_left(before_turn);
+    Ok(rules)
+}
+
+/// The next rule in the alphabet that has a ready lane.
+fn next_ready_rule(db: &Connection, after: &str) -> Result<Option<RuleId>, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT id, head_run, rule FROM lane WHERE state = 'ready' AND rule > ?1
-             ORDER BY rule, head_run LIMIT 1",
+            "SELECT rule FROM lane WHERE state = 'ready' AND rule > ?1 ORDER BY rule LIMIT 1",
         )?
-        .query_row([after], |row| {
-            Ok((row.get(0)?, row.get(1)?, RuleId(row.get(2)?)))
-        })
+        .query_row([after], |row| Ok(RuleId(row.get(0)?)))
+        .optional()?)
+}
+
+fn leased(db: &Connection, rule: &RuleId) -> Result<usize, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT count(*) FROM lane WHERE state = 'leased' AND rule = ?1")?
+        .query_row([rule.as_str()], |row| row.get::<_, u32>(0))?
+        .try_into()
+        .unwrap_or(usize::MAX))
+}
+
+fn most_urgent(db: &Connection, rule: &RuleId) -> Result<Option<(i64, i64)>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id, head_run FROM lane WHERE state = 'ready' AND rule = ?1
+             ORDER BY rank, head_run LIMIT 1",
+        )?
+        .query_row([rule.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?)
 }
 
@@ -85,35 +124,25 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
     };
     let run = settle.lease.run;
     journal::write_logs(db, run, &settle.logs)?;
-    let ended = |state, reason, failure| end(db, lane, run, state, reason, failure, settle.at);
+    let ended = |ending: Ending<'_>| end(db, lane, run, &ending, settle.at);
     match &settle.settlement {
-        Settlement::Succeeded => ended(RunState::Succeeded, None, None)?,
-        Settlement::Skipped { reason } => ended(RunState::Skipped, Some(reason), None)?,
-        Settlement::Dead(failure) => ended(RunState::Dead, None, Some(failure))?,
-        Settlement::Parked { reason } => {
-            db.prepare_cached("UPDATE run SET state = ?2, reason = ?3 WHERE id = ?1")?
-                .execute(params![run.0, RunState::Parked.as_str(), reason])?;
-            set_lane(db, lane, "parked")?;
-        }
+        Settlement::Succeeded => ended(Ending::plain(RunState::Succeeded, None))?,
+        Settlement::Skipped { reason } => ended(Ending::plain(RunState::Skipped, Some(reason)))?,
+        Settlement::Dead(failure) => ended(Ending::dead(failure))?,
+        Settlement::Parked { class, reason } => park(db, lane, run, *class, reason)?,
         Settlement::Waiting {
+            waits,
             until,
             reason,
             failing_since,
         } => {
-            let due_at = micros(*until);
-            db.prepare_cached(
-                "UPDATE run SET state = ?2, reason = ?3, due_at = ?4, failing_since = ?5 WHERE id = ?1",
-            )?
-            .execute(params![
-                run.0,
-                RunState::Waiting.as_str(),
+            let wait = waits::Wait {
+                waits,
+                until: *until,
                 reason,
-                due_at,
-                failing_since.map(micros)
-            ])?;
-            db.prepare_cached("INSERT INTO timer (run, due_at) VALUES (?1, ?2)")?
-                .execute([run.0, due_at])?;
-            set_lane(db, lane, "waiting")?;
+                failing_since: *failing_since,
+            };
+            waits::begin(db, lane, run, &wait, settle.at)?;
         }
         Settlement::Released => {
             release(db, lane, run)?;
@@ -124,38 +153,119 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
     Ok(Fenced::Written)
 }
 
-/// Writes the end of a run, and lets its lane go on.
-fn end(
+/// How a run ends.
+pub(super) struct Ending<'a> {
+    pub(super) state: RunState,
+    pub(super) reason: Option<&'a str>,
+    pub(super) failure: Option<&'a Failure>,
+}
+
+impl<'a> Ending<'a> {
+    pub(super) fn plain(state: RunState, reason: Option<&'a str>) -> Self {
+        Self {
+            state,
+            reason,
+            failure: None,
+        }
+    }
+
+    fn dead(failure: &'a Failure) -> Self {
+        Self {
+            state: RunState::Dead,
+            reason: None,
+            failure: Some(failure),
+        }
+    }
+}
+
+/// Writes the end of a run at the head of its lane, lets the lane go on, and tells its parent.
+pub(super) fn end(
     db: &Connection,
     lane: i64,
     run: RunId,
-    state: RunState,
-    reason: Option<&String>,
-    failure: Option<&Failure>,
+    ending: &Ending<'_>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    write_end(db, run, ending, at)?;
+    advance(db, lane)?;
+    walking::child_ended(db, run, ending.state, at)
+}
+
+/// Writes the end of a run; its lane is the caller's affair.
+pub(super) fn write_end(
+    db: &Connection,
+    run: RunId,
+    ending: &Ending<'_>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    waits::forget(db, run)?;
     db.prepare_cached(
-        "UPDATE run SET state = ?2, reason = ?3, failure = ?4, ended_at = ?5 WHERE id = ?1",
+        "UPDATE run SET state = ?2, reason = ?3, failure = ?4, class = ?5, ended_at = ?6, due_at = NULL, waits_for = NULL
+         WHERE id = ?1",
     )?
     .execute(params![
         run.0,
-        state.as_str(),
-        reason,
-        failure.map(to_json),
+        ending.state.as_str(),
+        ending.reason,
+        ending.failure.map(to_json),
+        ending
+            .failure
+            .map(|failure| DeadClass::as_str(failure.class)),
         micros(at)
     ])?;
-    // The next head is there if and only if the counters say so.
-    db.prepare_cached(
-        "UPDATE lane SET head_seq = head_seq + 1,
-             head_run = (SELECT id FROM run WHERE run.lane = lane.id AND run.seq = lane.head_seq + 1),
-             state = CASE WHEN head_seq + 1 < next_seq THEN 'ready' ELSE 'idle' END
-         WHERE id = ?1",
-    )?
-    .execute([lane])?;
     Ok(())
 }
 
-fn set_lane(db: &Connection, lane: i64, state: &str) -> Result<(), StoreError> {
+fn park(
+    db: &Connection,
+    lane: i64,
+    run: RunId,
+    class: ParkedClass,
+    reason: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE run SET state = ?2, class = ?3, reason = ?4 WHERE id = ?1")?
+        .execute(params![
+            run.0,
+            RunState::Parked.as_str(),
+            class.as_str(),
+            reason
+        ])?;
+    set_state(db, lane, "parked")
+}
+
+/// Makes the first unfinished run of a lane its head. Not for lanes whose head has begun and goes on.
+pub(super) fn advance(db: &Connection, lane: i64) -> Result<(), StoreError> {
+    let head: Option<(i64, i64, i64, &str)> = db
+        .prepare_cached(
+            "SELECT seq, id, priority, state, due_at FROM run WHERE lane = ?1 AND ended_at IS NULL ORDER BY seq LIMIT 1",
+        )?
+        .query_row([lane], |row| {
+            let parked = row.get_ref(3)?.as_str()? == RunState::Parked.as_str();
+            let due_at: Option<i64> = row.get(4)?;
+            let state = match (parked, due_at) {
+                (true, _) => "parked",
+                (false, Some(_)) => "waiting",
+                (false, None) => "ready",
+            };
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, state))
+        })
+        .optional()?;
+    match head {
+        Some((seq, run, priority, state)) => db
+            .prepare_cached(
+                "UPDATE lane SET head_seq = ?2, head_run = ?3, rank = ?4, state = ?5 WHERE id = ?1",
+            )?
+            .execute(params![lane, seq, run, -priority, state])?,
+        None => db
+            .prepare_cached(
+                "UPDATE lane SET head_seq = next_seq, head_run = NULL, rank = 0, state = 'idle' WHERE id = ?1",
+            )?
+            .execute([lane])?,
+    };
+    Ok(())
+}
+
+pub(super) fn set_state(db: &Connection, lane: i64, state: &str) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE lane SET state = ?2 WHERE id = ?1")?
         .execute(params![lane, state])?;
     Ok(())
@@ -182,33 +292,4 @@ pub(super) fn release_all(db: &Connection) -> Result<usize, StoreError> {
         release(db, *lane, RunId(*run))?;
     }
     Ok(leased.len())
-}
-
-/// Makes runs ready whose time has come, and says when the next one is due.
-pub(super) fn wake_due(
-    db: &Connection,
-    at: Timestamp,
-) -> Result<(usize, Option<Timestamp>), StoreError> {
-    let due: Vec<i64> = db
-        .prepare_cached("SELECT run FROM timer WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2")?
-        .query_map([micros(at), WAKE_MAX], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for run in &due {
-        db.prepare_cached("DELETE FROM timer WHERE run = ?1")?
-            .execute([run])?;
-        db.prepare_cached(
-            "UPDATE lane SET state = 'ready' WHERE head_run = ?1 AND state = 'waiting'
-             AND id = (SELECT lane FROM run WHERE id = ?1)",
-        )?
-        .execute([run])?;
-        // A timer is progress: a run with many sleeps is not one that keeps failing.
-        db.prepare_cached(
-            "UPDATE run SET state = ?2, attempt = 0, due_at = NULL, reason = NULL WHERE id = ?1",
-        )?
-        .execute(params![run, RunState::Queued.as_str()])?;
-    }
-    let next: Option<i64> = db
-        .prepare_cached("SELECT min(due_at) FROM timer")?
-        .query_row([], |row| row.get(0))?;
-    Ok((due.len(), next.map(time).transpose()?))
 }

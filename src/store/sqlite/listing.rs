@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::inbox::{self, Position};
 use super::rows::{self, SELECT_RUN, event_state, from_json, run_state};
-use crate::model::{EventId, EventState, RuleSet, RuleSetId, Run, RunId};
+use crate::model::{EventId, EventState, Object, RuleSet, RuleSetId, Run, RunId};
 use crate::store::{Counts, RunFilter, StoreError, StoredEvent};
 
 /// How many runs a list has if nothing else is said.
@@ -111,6 +111,19 @@ pub(super) fn run(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError>
     let mut statement = db.prepare_cached(&format!("{SELECT_RUN} WHERE run.id = ?1"))?;
     let mut rows = statement.query([id.0])?;
     rows.next()?.map(rows::run).transpose()
+}
+
+/// The object that a child of `each` is about.
+pub(super) fn object_of(db: &Connection, id: RunId) -> Result<Option<Object>, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT object_type, object FROM run WHERE id = ?1 AND parent IS NOT NULL")?
+        .query_row([id.0], |row| {
+            Ok(Object {
+                object_type: row.get(0)?,
+                object_id: row.get(1)?,
+            })
+        })
+        .optional()?)
 }
 
 /// The number of an event, by its id or by an alias of it.

@@ -13,10 +13,15 @@ mod lanes;
 mod listing;
 mod lock;
 mod options;
+mod pausing;
+mod placing;
 mod reader;
 mod routing;
 mod rows;
 mod schema;
+mod state;
+mod waits;
+mod walking;
 mod writer;
 
 use std::future::Future;
@@ -30,17 +35,18 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use self::changes::Changes;
-use self::claiming::Claiming;
+use self::claiming::Turns;
 use self::inbox::{Inbox, Next, Span, Unreadable};
 use self::lock::DirectoryLock;
 use self::reader::Readers;
 use self::writer::{Class, Command, Rules, Writer};
 use super::{
-    Accepted, Append, Change, Claim, Counts, Fenced, Intent, Routed, Routing, RunFilter, Settle,
-    Settlement, Store, StoreError, StoredEvent, Unrouted,
+    Accepted, Accepts, Append, Change, Claim, Claiming, Counted, Counts, EventMark, Fenced, Intent,
+    Pause, PauseScope, Routed, Routing, RunFilter, Settle, Settlement, Sighting, StateStep, Store,
+    StoreError, StoredEvent, Unrouted, WalkPage,
 };
 use crate::clock::SharedClock;
-use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step};
+use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step, WaitForEvent};
 
 pub use self::options::{SqliteOptions, Synchronous};
 
@@ -51,7 +57,7 @@ pub struct SqliteStore {
     inbox: Inbox,
     main: Writer,
     readers: Readers,
-    claiming: Arc<Claiming>,
+    turns: Arc<Turns>,
     changes: Arc<Changes>,
     clock: SharedClock,
     /// The writers hold it too, until they end.
@@ -109,7 +115,7 @@ impl SqliteStore {
             inbox: Inbox::new(inbox, options, trimmed),
             main: start(main, "main", options.durable_synchronous)?,
             readers,
-            claiming: Arc::new(Claiming::new(Arc::clone(&changes))),
+            turns: Arc::new(Turns::new(Arc::clone(&changes))),
             changes,
             clock,
             lock: Mutex::new(Some(lock)),
@@ -164,11 +170,21 @@ fn align(main: &Connection, inbox: &Connection) -> Result<i64, StoreError> {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl Accepts for SqliteStore {
     async fn accept(&self, batch: Vec<Event>) -> Result<Vec<Accepted>, StoreError> {
         self.inbox.accept(batch).await
     }
+}
 
+#[async_trait]
+impl Counted for SqliteStore {
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.readers.read(listing::counts).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
         loop {
             match self.readers.read(move |db| inbox::next(db, limit)).await? {
@@ -224,10 +240,10 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn claim(&self, limit: usize, at: Timestamp) -> Result<Vec<Claim>, StoreError> {
+    async fn claim(&self, claiming: Claiming, at: Timestamp) -> Result<Vec<Claim>, StoreError> {
         loop {
-            let claiming = Arc::clone(&self.claiming);
-            let lease = Command::new(Class::Lazy, move |db| claiming.lease(db, limit, at));
+            let (turns, claiming) = (Arc::clone(&self.turns), claiming.clone());
+            let lease = Command::new(Class::Lazy, move |db| turns.lease(db, &claiming, at));
             let untaken = self.main.submit(lease).await?;
             let leases = untaken.leases().to_vec();
             let loaded = self.readers.read(move |db| {
@@ -291,12 +307,67 @@ impl Store for SqliteStore {
 
     async fn wake_due(&self, at: Timestamp) -> Result<(usize, Option<Timestamp>), StoreError> {
         // Lazy: a wake-up that a power cut takes back is made again, because its timer is back as well.
-        let command = Command::new(Class::Lazy, move |db| lanes::wake_due(db, at));
+        let command = Command::new(Class::Lazy, move |db| waits::wake_due(db, at));
         let (woken, next) = self.main.submit(command).await?;
         if woken > 0 {
             self.changes.announce(Change::Claimable);
         }
         Ok((woken, next))
+    }
+
+    async fn access_state(&self, step: StateStep) -> Result<Option<Step>, StoreError> {
+        let command = Command::new(Class::Lazy, move |db| state::access(db, &step));
+        self.main.submit(command).await
+    }
+
+    async fn extend_walk(&self, page: WalkPage) -> Result<Option<u64>, StoreError> {
+        let command = Command::new(Class::Lazy, move |db| walking::extend(db, &page));
+        self.main.submit(command).await
+    }
+
+    async fn find_event(
+        &self,
+        run: RunId,
+        wait: &WaitForEvent,
+        after: EventMark,
+    ) -> Result<Sighting, StoreError> {
+        let wait = wait.clone();
+        self.readers
+            .read(move |db| waits::find_event(db, run, &wait, after))
+            .await
+    }
+
+    async fn awaited_jobs(&self, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.readers
+            .read(move |db| waits::awaited_jobs(db, limit))
+            .await
+    }
+
+    async fn wake_for_job(&self, job: &str) -> Result<usize, StoreError> {
+        let job = job.to_owned();
+        let command = Command::new(Class::Lazy, move |db| waits::wake_for_job(db, &job));
+        self.main
+            .submit(command.announcing(Change::Claimable))
+            .await
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        let command = Command::new(Class::Durable, move |db| pausing::pause(db, &pause));
+        self.main.submit(command).await
+    }
+
+    async fn resume(&self, scope: PauseScope) -> Result<bool, StoreError> {
+        let command = Command::new(Class::Durable, move |db| pausing::resume(db, &scope));
+        let resumed = self
+            .main
+            .submit(command.announcing(Change::Claimable))
+            .await?;
+        self.changes.announce(Change::Routable);
+        Ok(resumed)
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
+        self.readers.read(pausing::pauses).await
     }
 
     /// The hint counts from this call, not from the first poll: call it, look, then await it.
@@ -310,10 +381,6 @@ impl Store for SqliteStore {
         Self: 'async_trait,
     {
         Box::pin(self.changes.next(change, at_most))
-    }
-
-    async fn counts(&self) -> Result<Counts, StoreError> {
-        self.readers.read(listing::counts).await
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError> {

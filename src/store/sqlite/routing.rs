@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::inbox::{self, Entry, Position, Span, Unreadable};
-use super::rows::{event_state_name, micros, to_json};
-use crate::model::{RuleSet, RuleSetId, RunId, RunState};
-use crate::store::{Decision, NewRun, Routed, Routing, StoreError};
+use super::placing::{Newcomer, place};
+use super::rows::{from_json, micros, to_json};
+use super::waits;
+use crate::model::{Event, ParkedClass, RuleId, RuleSet, RuleSetId, RunId, format_duration};
+use crate::store::{Breaker, Decision, NewRun, Routed, Routing, StoreError};
 
 /// Commits a routing, or finds that it came too late.
 pub(super) fn route(
@@ -35,15 +37,23 @@ pub(super) fn route(
     let desk = Desk {
         db,
         rule_set,
-        at: micros(routing.at),
+        breaker: routing.breaker,
+        at: routing.at,
     };
+    let someone_waits = waits::someone_waits(db)?;
     let (mut events, mut duplicates, mut runs) = (0, Vec::new(), Vec::new());
     for (place, (entry, decision)) in entries.iter().zip(&routing.decisions).enumerate() {
         match desk.keep(entry, decision)? {
             Some(event) => {
                 events += 1;
                 for run in &decision.runs {
-                    runs.push(desk.enqueue(event, run)?);
+                    runs.extend(desk.enqueue(event, run, decision)?);
+                }
+                desk.hold(event, decision)?;
+                if someone_waits {
+                    let arrived: Event =
+                        from_json(format_args!("event number {event}"), &entry.json)?;
+                    waits::event_arrived(db, event, &arrived)?;
                 }
             }
             None => duplicates.push(place),
@@ -60,7 +70,8 @@ pub(super) fn route(
 struct Desk<'a> {
     db: &'a Connection,
     rule_set: i64,
-    at: i64,
+    breaker: Option<Breaker>,
+    at: Timestamp,
 }
 
 impl Desk<'_> {
@@ -87,16 +98,19 @@ impl Desk<'_> {
         let inserted = self
             .db
             .prepare_cached(
-                "INSERT INTO event (id, source, received_at, state, rule_set, failures)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO event (id, source, received_at, state, rule_set, failures, subject, object, echo)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
             )?
             .execute(params![
                 entry.id,
                 entry.source,
                 entry.received_at,
-                event_state_name(decision.state),
+                decision.state.as_str(),
                 self.rule_set,
-                failures
+                failures,
+                decision.subject,
+                decision.object,
+                decision.echo
             ])?;
         if inserted == 0 {
             return Ok(None);
@@ -112,40 +126,87 @@ impl Desk<'_> {
     }
 
     /// Puts a run at the tail of its lane.
-    fn enqueue(&self, event: i64, run: &NewRun) -> Result<RunId, StoreError> {
-        let (lane, seq, idle): (i64, i64, bool) = self
+    fn enqueue(
+        &self,
+        event: i64,
+        run: &NewRun,
+        decision: &Decision,
+    ) -> Result<Option<RunId>, StoreError> {
+        let object = decision.object.as_deref();
+        let circle = match (self.breaker, object) {
+            (Some(breaker), Some(object)) if decision.echo => {
+                self.circle(breaker, &run.rule, object)?
+            }
+            _ => None,
+        };
+        let newcomer = Newcomer {
+            event,
+            rule: run.rule.as_str(),
+            version: run.version.as_str(),
+            rule_set: self.rule_set,
+            binding: run.binding,
+            lane: run.lane.as_str(),
+            concurrency: run.concurrency,
+            debounce: run.debounce,
+            priority: run.priority,
+            object,
+            object_type: None,
+            parent: None,
+            retry_of: None,
+            replay_of: None,
+            parked: circle.as_deref().map(|why| (ParkedClass::Loop, why)),
+            at: micros(self.at),
+        };
+        place(self.db, &newcomer)
+    }
+
+    /// Says how a rule goes round in a circle over an object, if it does.
+    fn circle(
+        &self,
+        breaker: Breaker,
+        rule: &RuleId,
+        object: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let since = micros(self.at) - i64::try_from(breaker.within.as_micros()).unwrap_or(i64::MAX);
+        let full: Option<i64> = self
             .db
             .prepare_cached(
-                "INSERT INTO lane (rule, key, state, head_seq, next_seq, token) VALUES (?1, ?2, 'idle', 0, 1, 0)
-                 ON CONFLICT (rule, key) DO UPDATE SET next_seq = next_seq + 1
-                 RETURNING id, next_seq - 1, state = 'idle'",
+                "SELECT run.id FROM run JOIN event ON event.number = run.event
+                 WHERE run.object = ?1 AND run.rule = ?2 AND event.echo AND run.created_at >= ?3
+                 ORDER BY run.id DESC LIMIT 1 OFFSET ?4",
             )?
-            .query_row(params![run.rule.as_str(), run.lane.as_str()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        self.db
-            .prepare_cached(
-                "INSERT INTO run (lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9)",
-            )?
-            .execute(params![
-                lane,
-                seq,
-                event,
-                run.rule.as_str(),
-                run.version.as_str(),
-                self.rule_set,
-                run.binding,
-                RunState::Queued.as_str(),
-                self.at
-            ])?;
-        let id = self.db.last_insert_rowid();
-        if idle {
-            self.db
-                .prepare_cached("UPDATE lane SET state = 'ready', head_run = ?2 WHERE id = ?1")?
-                .execute([lane, id])?;
+            .query_row(
+                params![object, rule.as_str(), since, breaker.runs.saturating_sub(1)],
+                |row| row.get(0),
+            )
+            .optional()?;
+        if full.is_none() {
+            return Ok(None);
         }
-        Ok(RunId(id))
+        let mut way: Vec<String> = self
+            .db
+            .prepare_cached("SELECT rule FROM run WHERE object = ?1 ORDER BY id DESC LIMIT 4")?
+            .query_map([object], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        way.reverse();
+        way.push(rule.to_string());
+        Ok(Some(format!(
+            "our own writes have woken it {} times in {} for {object}, which looks like a circle: {}. Later runs of \
+             this lane wait until a person retries or cancels this one.",
+            breaker.runs,
+            format_duration(breaker.within),
+            way.join(" → ")
+        )))
+    }
+
+    /// Keeps the event for rules in quarantine.
+    fn hold(&self, event: i64, decision: &Decision) -> Result<(), StoreError> {
+        for rule in &decision.held {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO held (rule, event) VALUES (?1, ?2)")?
+                .execute(params![rule.as_str(), event])?;
+        }
+        Ok(())
     }
 }
 

@@ -8,14 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{
-    EventId, EventState, LaneKey, RuleId, RuleSetId, RuleVersion, Run, RunId, RunState,
+    EventId, EventState, LaneKey, Origin, ParkedClass, RuleId, RuleSetId, RuleVersion, Run, RunId,
+    RunState, WaitsFor,
 };
 use crate::store::StoreError;
 
 /// The columns of [`run`]. CROSS JOIN keeps the order of the tables: the run first, then what it names.
 pub(super) const SELECT_RUN: &str = "
     SELECT run.id, event.id, run.rule, run.version, rule_set.id, run.binding, lane.key, run.state, run.attempt,
-           run.created_at, run.started_at, run.failing_since, run.due_at, run.ended_at, run.reason, run.failure
+           run.created_at, run.started_at, run.failing_since, run.due_at, run.ended_at, run.reason, run.failure,
+           run.class, run.waits_for, run.object, run.priority, run.parent, run.retry_of, run.replay_of
     FROM run
     CROSS JOIN event ON event.number = run.event
     CROSS JOIN rule_set ON rule_set.number = run.rule_set
@@ -30,6 +32,9 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         at.map(time).transpose().map_err(in_run)
     };
     let state: String = row.get(7)?;
+    let state = run_state(&state).map_err(in_run)?;
+    let class: Option<String> = row.get(16)?;
+    let waits_for: Option<String> = row.get(17)?;
     let failure: Option<String> = row.get(15)?;
     Ok(Run {
         id: RunId(id),
@@ -39,7 +44,7 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         rule_set: RuleSetId(row.get(4)?),
         binding: row.get(5)?,
         lane: LaneKey(row.get(6)?),
-        state: run_state(&state).map_err(in_run)?,
+        state,
         attempt: row.get(8)?,
         created_at: time(row.get(9)?).map_err(in_run)?,
         started_at: optional_time(10)?,
@@ -50,7 +55,33 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
         failure: failure
             .map(|text| from_json(format_args!("the failure of run {id}"), &text))
             .transpose()?,
+        parked: (state == RunState::Parked)
+            .then(|| class.as_deref().and_then(parked_class))
+            .flatten(),
+        waits_for: waits_for.as_deref().and_then(kind_of_wait),
+        object: row.get(18)?,
+        priority: row.get(19)?,
+        parent: row.get::<_, Option<i64>>(20)?.map(RunId),
+        origin: match (
+            row.get::<_, Option<i64>>(21)?,
+            row.get::<_, Option<i64>>(22)?,
+        ) {
+            (Some(run), _) => Some(Origin::Retry(RunId(run))),
+            (None, Some(run)) => Some(Origin::Replay(RunId(run))),
+            (None, None) => None,
+        },
+        children: None,
     })
+}
+
+fn parked_class(name: &str) -> Option<ParkedClass> {
+    ParkedClass::ALL
+        .into_iter()
+        .find(|class| class.as_str() == name)
+}
+
+fn kind_of_wait(name: &str) -> Option<WaitsFor> {
+    WaitsFor::ALL.into_iter().find(|kind| kind.as_str() == name)
 }
 
 /// A run's state by its name.
@@ -61,29 +92,11 @@ pub(super) fn run_state(name: &str) -> Result<RunState, StoreError> {
         .ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no state of a run")))
 }
 
-const EVENT_STATES: [(EventState, &str); 5] = [
-    (EventState::Stored, "stored"),
-    (EventState::Routed, "routed"),
-    (EventState::WhenFailed, "when_failed"),
-    (EventState::WrongDomain, "wrong_domain"),
-    (EventState::Held, "held"),
-];
-
-/// The name of an event's state.
-pub(super) fn event_state_name(state: EventState) -> &'static str {
-    EVENT_STATES
-        .iter()
-        .find(|(known, _)| *known == state)
-        .map(|(_, name)| *name)
-        .expect("the table has every state")
-}
-
 /// An event's state by its name.
 pub(super) fn event_state(name: &str) -> Result<EventState, StoreError> {
-    EVENT_STATES
-        .iter()
-        .find(|(_, known)| *known == name)
-        .map(|(state, _)| *state)
+    EventState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == name)
         .ok_or_else(|| StoreError::Corrupt(format!("`{name}` is no state of an event")))
 }
 

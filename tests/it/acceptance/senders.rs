@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use cuegate::clock::{Clock as _, SystemClock};
 use cuegate::model::{RULE_HEADER, RunState};
 use cuegate::simulator::{DEFAULT_DOMAIN, Matching, Trouble};
-use cuegate::store::{Counts, Store as _};
+use cuegate::store::{Counted as _, Counts, Store as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;

@@ -92,7 +92,9 @@ fn metadata_is_typed_and_only_differences_are_written() {
         .filter(|effect| effect.is_write())
         .collect();
     assert_eq!(writes.len(), 1, "{writes:?}");
-    let Effect::Call(put) = writes[0];
+    let Effect::Call(put) = writes[0] else {
+        panic!("a write of metadata is a call, not {}", writes[0]);
+    };
     assert_eq!(
         put.body,
         Some(json!({ "metadata_values": { "count": { "field_values": [{ "value": 8 }] } } }))

@@ -5,7 +5,7 @@ use cuegate::engine::{BINDING_VERSION, Outcome};
 use cuegate::model::{
     Call, DeadClass, Effect, EventState, Failure, LaneKey, RuleId, RuleVersion, RunId, RunState,
 };
-use cuegate::store::{Append, Decision, Fenced, Intent, JournalEntry, NewRun, Routing};
+use cuegate::store::{Append, Claiming, Decision, Fenced, Intent, JournalEntry, NewRun, Routing};
 
 use super::samples::{abort_job, create_job, read, refused, reply, rule, throttled, trash};
 use super::world::World;
@@ -15,7 +15,11 @@ async fn interrupted(call: Call, seconds: u64) -> (World, RunId) {
     let mut world = World::under(vec![rule("a")]).await;
     world.rules.calls("a", vec![call.clone()]);
     let run = world.run_for("A").await;
-    let claims = world.store.claim(1, world.clock.now()).await.unwrap();
+    let claims = world
+        .store
+        .claim(Claiming::up_to(1), world.clock.now())
+        .await
+        .unwrap();
     let effect = Effect::Call(call);
     let intent = Intent {
         number: 0,
@@ -127,7 +131,12 @@ async fn a_run_that_stops_the_gateway_again_and_again_is_given_up() {
     let run = world.run_for("A").await;
     for _ in 0..5 {
         assert_eq!(
-            world.store.claim(1, world.clock.now()).await.unwrap().len(),
+            world
+                .store
+                .claim(Claiming::up_to(1), world.clock.now())
+                .await
+                .unwrap()
+                .len(),
             1
         );
         world.restart().await;
@@ -178,20 +187,21 @@ async fn made_elsewhere(world: &World, version: &str, binding: u32) -> RunId {
     let event = world.accept("A").await;
     let unrouted = world.store.unrouted(1).await.unwrap();
     let rule_set = world.set.borrow().as_ref().unwrap().id.clone();
-    let run = NewRun {
-        rule: RuleId::from("a"),
-        version: RuleVersion::from(version),
+    let run = NewRun::new(
+        RuleId::from("a"),
+        RuleVersion::from(version),
         binding,
-        lane: LaneKey::from("A"),
-    };
+        LaneKey::from("A"),
+    );
     let routing = Routing {
         batch: unrouted.batch,
         rule_set,
         decisions: vec![Decision {
             state: EventState::Routed,
             runs: vec![run],
-            failures: Vec::new(),
+            ..Decision::default()
         }],
+        breaker: None,
         at: world.clock.now(),
     };
     world.store.route(routing).await.unwrap();

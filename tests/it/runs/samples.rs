@@ -1,12 +1,10 @@
 //! Rules, calls and outcomes that the tests share.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use cuegate::iconik::{CallError, Reply};
 use cuegate::model::{
-    Button, Call, Concurrency, Lane, Limits, Method, Pattern, Retry, RuleFile, RuleHeader, RuleId,
-    RuleSet, RuleSetId, RuleVersion,
+    Button, Call, Method, Pattern, RuleFile, RuleHeader, RuleId, RuleSet, RuleSetId, RuleVersion,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,26 +20,18 @@ pub(super) fn webhook(object: &str) -> Value {
 /// A rule that wants every webhook and may do what the tests do.
 pub(super) fn rule(id: &str) -> RuleHeader {
     RuleHeader {
-        rule: RuleId::from(id),
-        version: RuleVersion::from("1"),
-        file: format!("{id}.rhai"),
-        imports: Vec::new(),
         on: vec![Pattern {
             source: "iconik".to_owned(),
             parts: vec!["*".to_owned(); 3],
         }],
-        button: None,
         allow: ["assets:write", "assets:delete", "jobs:write"]
             .map(str::to_owned)
             .to_vec(),
-        lane: Lane::Default,
-        concurrency: Concurrency::Queued,
-        retry: Retry::default(),
-        limits: Limits::default(),
-        expires: Duration::from_secs(30 * 86_400),
-        owner: None,
-        has_when: false,
-        about: String::new(),
+        ..RuleHeader::new(
+            RuleId::from(id),
+            RuleVersion::from("1"),
+            format!("{id}.rhai"),
+        )
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn a_closed_store_says_so_and_has_kept_everything(place: &dyn P
         Err(StoreError::Closed)
     ));
     assert!(matches!(
-        store.claim(1, at(0)).await,
+        store.claim(Claiming::up_to(1), at(0)).await,
         Err(StoreError::Closed)
     ));
     assert!(matches!(store.counts().await, Err(StoreError::Closed)));
@@ -97,5 +97,12 @@ pub(crate) async fn a_closed_store_says_so_and_has_kept_everything(place: &dyn P
     // The files are free although the closed store is still there.
     let again = place.open().await;
     assert_eq!(again.unrouted(100).await.unwrap().events, events([5]));
-    assert_eq!(again.claim(100, at(0)).await.unwrap().len(), 1);
+    assert_eq!(
+        again
+            .claim(Claiming::up_to(100), at(0))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -39,10 +39,10 @@ pub(crate) async fn lanes_do_not_wait_for_each_other(place: &dyn Place) {
         &[("tag", "a"), ("tag", "b"), ("clip", "a"), ("tag", "a")],
     )
     .await;
-    let two = store.claim(2, at(0)).await.unwrap();
+    let two = store.claim(Claiming::up_to(2), at(0)).await.unwrap();
     assert_eq!(two.len(), 2);
     let mut all = two;
-    all.extend(store.claim(100, at(0)).await.unwrap());
+    all.extend(store.claim(Claiming::up_to(100), at(0)).await.unwrap());
     let mut lanes = names(&all);
     lanes.sort_unstable();
     assert_eq!(lanes, [("clip", "a"), ("tag", "a"), ("tag", "b")]);
@@ -56,7 +56,7 @@ pub(crate) async fn rules_take_turns_and_the_oldest_goes_first(place: &dyn Place
     let mut claims = Vec::new();
     // The turn is kept from one claim to the next.
     for limit in [1, 1, 2, 3, 100] {
-        claims.extend(store.claim(limit, at(0)).await.unwrap());
+        claims.extend(store.claim(Claiming::up_to(limit), at(0)).await.unwrap());
     }
     let order = names(&claims);
     assert_eq!(
@@ -157,7 +157,7 @@ pub(crate) async fn claims_are_counted_until_the_journal_grows(place: &dyn Place
     enqueue(&*store, 0, &[("tag", "a")]).await;
     for attempt in 1..=3 {
         let claim = store
-            .claim(1, at(i64::from(attempt)))
+            .claim(Claiming::up_to(1), at(i64::from(attempt)))
             .await
             .unwrap()
             .remove(0);
@@ -220,6 +220,7 @@ pub(crate) async fn a_parked_run_blocks_its_lane_and_no_other(place: &dyn Place)
         &*store,
         first.lease,
         Settlement::Parked {
+            class: ParkedClass::Uncertain,
             reason: reason.clone(),
         },
     )
@@ -242,7 +243,7 @@ pub(crate) async fn a_parked_run_blocks_its_lane_and_no_other(place: &dyn Place)
 pub(crate) async fn one_lost_claim_does_not_hinder_the_others(place: &dyn Place) {
     let store = open(place).await;
     enqueue(&*store, 0, &[("tag", "a"), ("tag", "b")]).await;
-    let claims = store.claim(2, at(0)).await.unwrap();
+    let claims = store.claim(Claiming::up_to(2), at(0)).await.unwrap();
     settle(&*store, claims[0].lease, Settlement::Released).await;
     let batch = claims
         .iter()
@@ -257,7 +258,7 @@ pub(crate) async fn a_claim_that_nobody_waits_for_is_given_back(place: &dyn Plac
     enqueue(&*store, 0, &[("tag", "a")]).await;
     for polls in 1..4 {
         let changed = store.changed(Change::Claimable, std::time::Duration::from_secs(10));
-        let mut asked = store.claim(1, at(0));
+        let mut asked = store.claim(Claiming::up_to(1), at(0));
         let mut arrived = false;
         for _ in 0..polls {
             let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -273,7 +274,7 @@ pub(crate) async fn a_claim_that_nobody_waits_for_is_given_back(place: &dyn Plac
         if arrived {
             return;
         }
-        let claim = match store.claim(1, at(0)).await.unwrap().pop() {
+        let claim = match store.claim(Claiming::up_to(1), at(0)).await.unwrap().pop() {
             Some(claim) => claim,
             None => {
                 changed.await;
@@ -289,11 +290,12 @@ pub(crate) async fn runs_are_counted_and_listed_by_state(place: &dyn Place) {
     let store = open(place).await;
     let lanes = [("tag", "a"), ("tag", "b"), ("clip", "c"), ("tag", "a")];
     let runs = enqueue(&*store, 0, &lanes).await;
-    for claim in store.claim(100, at(0)).await.unwrap() {
+    for claim in store.claim(Claiming::up_to(100), at(0)).await.unwrap() {
         let how = match claim.run.lane.as_str() {
             "a" => Settlement::Succeeded,
             "b" => Settlement::Dead(Failure::new(DeadClass::Limit, "too many calls")),
             _ => Settlement::Waiting {
+                waits: Waits::Time,
                 until: at(99),
                 reason: "asleep".to_owned(),
                 failing_since: None,

@@ -222,7 +222,10 @@ async fn write(store: &dyn Store, model: &mut Model, lease: Lease, command: &Com
 }
 
 async fn claim(store: &dyn Store, model: &mut Model, limit: usize) {
-    let claims = store.claim(limit, at(model.now)).await.unwrap();
+    let claims = store
+        .claim(Claiming::up_to(limit), at(model.now))
+        .await
+        .unwrap();
     assert_eq!(claims.len(), limit.min(model.claimable()));
     for claim in claims {
         let lane = model.run(claim.run.id).lane;
@@ -252,7 +255,14 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
         }
         Command::Park(which) => {
             let reason = "uncertain".to_owned();
-            (which, RunState::Parked, Settlement::Parked { reason })
+            (
+                which,
+                RunState::Parked,
+                Settlement::Parked {
+                    class: ParkedClass::Uncertain,
+                    reason,
+                },
+            )
         }
         Command::Release(which) => (which, RunState::Queued, Settlement::Released),
         Command::Wait(which, seconds) => {
@@ -262,6 +272,7 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
                 which,
                 RunState::Waiting,
                 Settlement::Waiting {
+                    waits: Waits::Time,
                     until,
                     reason,
                     failing_since: None,

@@ -142,19 +142,19 @@ pub(crate) fn rule_set(id: &str) -> RuleSet {
 
 /// A run of `rule` in the lane `key`.
 pub(crate) fn new_run(rule: &str, key: &str) -> NewRun {
-    NewRun {
-        rule: RuleId::from(rule),
-        version: RuleVersion::from("v1"),
-        binding: 3,
-        lane: LaneKey::from(key),
-    }
+    NewRun::new(
+        RuleId::from(rule),
+        RuleVersion::from("v1"),
+        3,
+        LaneKey::from(key),
+    )
 }
 
 pub(crate) fn routed(runs: Vec<NewRun>) -> Decision {
     Decision {
         state: EventState::Routed,
         runs,
-        failures: Vec::new(),
+        ..Decision::default()
     }
 }
 
@@ -193,19 +193,20 @@ pub(crate) fn routing(batch: BatchToken, decisions: Vec<Decision>) -> Routing {
         batch,
         rule_set: RuleSetId::from("one"),
         decisions,
+        breaker: None,
         at: at(0),
     }
 }
 
 /// The only claim that there is to be had.
 pub(crate) async fn claim_one(store: &dyn Store) -> Claim {
-    let mut claims = store.claim(100, at(10)).await.unwrap();
+    let mut claims = store.claim(Claiming::up_to(100), at(10)).await.unwrap();
     assert_eq!(claims.len(), 1, "{claims:?}");
     claims.remove(0)
 }
 
 pub(crate) async fn nothing_to_claim(store: &dyn Store) {
-    let claims = store.claim(100, at(10)).await.unwrap();
+    let claims = store.claim(Claiming::up_to(100), at(10)).await.unwrap();
     assert!(claims.is_empty(), "{claims:?}");
 }
 

@@ -157,6 +157,7 @@ pub(crate) async fn what_was_decided_is_kept_with_the_event(place: &dyn Place) {
         state: EventState::WhenFailed,
         runs: vec![new_run("tag", "a"), new_run("clip", "b")],
         failures: vec![(RuleId::from("move"), RuleVersion::from("v9"), failure)],
+        ..Decision::default()
     };
     let wrong_domain = Decision {
         state: EventState::WrongDomain,

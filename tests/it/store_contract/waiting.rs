@@ -4,6 +4,7 @@ use super::*;
 
 fn until(seconds: i64) -> Settlement {
     Settlement::Waiting {
+        waits: Waits::Retry,
         until: at(seconds),
         reason: format!("asleep until {seconds}"),
         failing_since: Some(at(3)),
@@ -76,7 +77,7 @@ pub(crate) async fn waking_is_no_failed_attempt(place: &dyn Place) {
 pub(crate) async fn timers_wake_in_the_order_in_which_they_are_due(place: &dyn Place) {
     let store = open(place).await;
     enqueue(&*store, 0, &[("tag", "a"), ("tag", "b"), ("tag", "c")]).await;
-    for claim in store.claim(100, at(0)).await.unwrap() {
+    for claim in store.claim(Claiming::up_to(100), at(0)).await.unwrap() {
         let due = match claim.run.lane.as_str() {
             "a" => 300,
             "b" => 100,

@@ -4,20 +4,25 @@
 //! same id only as `object_id` are about the same thing, so they belong in one lane. An event that names
 //! nothing of the kind has nothing to be ordered against and gets a lane of its own.
 
-use crate::model::{Concurrency, Event, EventKind, Lane, LaneKey, RuleHeader};
+use super::{Concurrency, Event, EventKind, Lane, LaneKey, RuleHeader};
 
 /// The key of a rule's only lane.
 const WHOLE_RULE: &str = "rule";
 
+/// The key of the only lane of a rule's children: their parent holds its own lane until the last of them has ended.
+const ALL_CHILDREN: &str = "each";
+
 /// The lane of the run that `rule` makes for `event`.
-pub(super) fn lane_of(rule: &RuleHeader, event: &Event) -> LaneKey {
+pub fn lane_of(rule: &RuleHeader, event: &Event) -> LaneKey {
     if rule.concurrency == Concurrency::Parallel {
         return own_lane(event);
     }
     let id = match rule.lane {
+        Lane::Rule if event.kind == EventKind::Object => Some(ALL_CHILDREN),
         Lane::Rule => Some(WHOLE_RULE),
         Lane::None => None,
         Lane::Default if event.kind == EventKind::Button => None,
+        Lane::Default if event.kind == EventKind::Schedule => Some(WHOLE_RULE),
         Lane::Default => asset(event)
             .or_else(|| collection(event))
             .or_else(|| object(event)),
@@ -29,7 +34,13 @@ pub(super) fn lane_of(rule: &RuleHeader, event: &Event) -> LaneKey {
 }
 
 fn own_lane(event: &Event) -> LaneKey {
-    LaneKey(event.id.to_string())
+    match event
+        .text("object_id")
+        .filter(|_| event.kind == EventKind::Object)
+    {
+        Some(object) => LaneKey(format!("{} {object}", event.id)),
+        None => LaneKey(event.id.to_string()),
+    }
 }
 
 fn asset(event: &Event) -> Option<&str> {
@@ -48,8 +59,33 @@ fn object(event: &Event) -> Option<&str> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::samples::{event, rule};
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::model::{EventKey, RuleId, RuleVersion, SourceName};
+
+    fn event(kind: EventKind, body: Value) -> Event {
+        let source = SourceName::from("iconik");
+        let key = EventKey::of_bytes(&source, body.to_string().as_bytes());
+        Event {
+            id: key.event_id(0),
+            key,
+            window: 0,
+            source,
+            kind,
+            received_at: Timestamp::UNIX_EPOCH,
+            headers: std::collections::BTreeMap::new(),
+            body,
+        }
+    }
+
+    fn rule(id: &str) -> RuleHeader {
+        RuleHeader::new(
+            RuleId::from(id),
+            RuleVersion::from("1"),
+            format!("{id}.rhai"),
+        )
+    }
 
     fn check(lane: Lane, kind: EventKind, body: &Value, expect: &str) {
         let mut rule = rule("tag");

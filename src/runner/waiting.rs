@@ -1,0 +1,142 @@
+//! Waiting without a thread: a run that waits is a row in the store, and what it waited for is the answer of a step.
+//!
+//! The script says until when, out of its own journaled time, so every advance asks for the same. Whether it has
+//! come is looked at here, each time the run is woken.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{Answer, Call, Method, Sleep, WaitForEvent, WaitForJob};
+use crate::store::{EventMark, Settlement, Waits};
+
+use super::calls::{Outcome, Wanted};
+use super::door::{Asked, Door};
+use super::programs::Known;
+use super::progress::{End, Progress};
+
+/// The states in which a job of Iconik stays (the enumeration of its documents; which of them are final is inferred).
+const ENDED: [&str; 6] = [
+    "FINISHED",
+    "FINISHED_WITH_WARNING",
+    "FAILED",
+    "ABORTED",
+    "SKIPPED",
+    "DISCARDED",
+];
+
+/// Whether a job is over, as its document says.
+pub(super) fn has_ended(job: &Value) -> bool {
+    let status = job.get("status").and_then(Value::as_str);
+    status.is_some_and(|status| ENDED.contains(&status))
+}
+
+/// The request that reads a job.
+pub(super) fn read_job(job: &str) -> Call {
+    Call {
+        method: Method::Get,
+        path: format!("jobs/v1/jobs/{job}/"),
+        query: BTreeMap::new(),
+        body: None,
+        cacheable: false,
+        position: None,
+    }
+}
+
+impl Door {
+    /// Answers a sleep whose time has come.
+    pub(super) async fn sleep(
+        &self,
+        progress: &mut Progress,
+        asked: &Asked<'_>,
+        sleep: &Sleep,
+    ) -> Result<(), End> {
+        let now = self.clock.now();
+        if now < sleep.until {
+            return Err(wait(Waits::Time, sleep.until, "asleep".to_owned()));
+        }
+        self.answer(asked, progress, nothing(now), Duration::ZERO)
+            .await
+    }
+
+    /// Answers a wait for an event with the event, or with nothing at its timeout.
+    pub(super) async fn wait_for_event(
+        &self,
+        progress: &mut Progress,
+        asked: &Asked<'_>,
+        wait_for: &WaitForEvent,
+    ) -> Result<(), End> {
+        let sighting = self
+            .store
+            .find_event(progress.run.id, wait_for, EventMark::default())
+            .await
+            .map_err(|error| {
+                let trouble = format!("events cannot be looked through: {error}");
+                End::own_trouble(&self.clock, progress, &trouble)
+            })?;
+        let now = self.clock.now();
+        let answer = match sighting.event {
+            Some(event) => Answer {
+                body: serde_json::to_value(event).expect("an event always has a JSON form"),
+                ..nothing(now)
+            },
+            None if now >= wait_for.until => nothing(now),
+            None => {
+                let reason = format!("waits for `{}`", wait_for.pattern);
+                let waits = Waits::Event {
+                    wait: wait_for.clone(),
+                    seen: sighting.seen,
+                };
+                return Err(wait(waits, wait_for.until, reason));
+            }
+        };
+        self.answer(asked, progress, answer, Duration::ZERO).await
+    }
+
+    /// Answers a wait for a job with the job once it is over, or with nothing at its timeout.
+    pub(super) async fn wait_for_job(
+        &self,
+        known: &Known,
+        progress: &mut Progress,
+        asked: &Asked<'_>,
+        wait_for: &WaitForJob,
+    ) -> Result<(), End> {
+        let call = Call {
+            position: wait_for.position,
+            ..read_job(&wait_for.job)
+        };
+        let wanted = Wanted::permitted(known, progress, asked, &call)?;
+        let Outcome { mut answer, took } = self.exchange(&wanted, progress).await?;
+        if answer.status == 200 && !has_ended(&answer.body) {
+            if self.clock.now() < wait_for.until {
+                let reason = format!("waits for job {}", wait_for.job);
+                return Err(wait(
+                    Waits::Job(wait_for.job.clone()),
+                    wait_for.until,
+                    reason,
+                ));
+            }
+            answer.body = Value::Null;
+        }
+        self.answer(asked, progress, answer, took).await
+    }
+}
+
+fn nothing(at: Timestamp) -> Answer {
+    Answer {
+        status: 200,
+        body: Value::Null,
+        at,
+    }
+}
+
+fn wait(waits: Waits, until: Timestamp, reason: String) -> End {
+    End::Settle(Settlement::Waiting {
+        waits,
+        until,
+        reason,
+        failing_since: None,
+    })
+}
