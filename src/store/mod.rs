@@ -184,7 +184,7 @@ impl Claiming {
     pub fn up_to(limit: usize) -> Self {
         Self {
             limit,
-            per_rule: limit,
+            per_rule: usize::MAX,
             narrowed: Vec::new(),
         }
     }
