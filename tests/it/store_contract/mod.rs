@@ -21,6 +21,7 @@ pub(crate) mod journals;
 pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod modes;
+pub(crate) mod order;
 pub(crate) mod routing;
 pub(crate) mod signals;
 pub(crate) mod states;
@@ -125,6 +126,8 @@ macro_rules! store_contract {
                 an_addition_is_made_once_with_its_step,
                 every_access_answers_what_it_found,
                 an_entry_disappears_at_its_time;
+            order:
+                workers_never_overlap_in_a_lane_and_a_naive_claim_does;
             machine:
                 any_sequence_of_commands_does_what_the_model_does;
         }
