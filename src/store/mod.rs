@@ -352,7 +352,7 @@ pub enum Waits {
     /// An event that comes after `seen`.
     Event {
         /// Which.
-        wait: WaitForEvent,
+        wait: Box<WaitForEvent>,
         /// Everything up to here has been looked through, see [`Store::find_event`].
         seen: EventMark,
     },

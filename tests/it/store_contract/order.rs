@@ -50,10 +50,7 @@ trait Queue {
 /// Claims and finishes at random until everything is done; `lanes` says the lane of each run.
 async fn work(queue: &mut dyn Queue, lanes: &[u32]) -> Vec<Seen> {
     let mut runner = TestRunner::default();
-    let mut random = move |below: usize| {
-        let choice = (0..below).new_tree(&mut runner).unwrap().current();
-        choice
-    };
+    let mut random = move |below: usize| (0..below).new_tree(&mut runner).unwrap().current();
     let mut places = BTreeMap::<u32, u32>::new();
     let place_of: Vec<u32> = lanes
         .iter()

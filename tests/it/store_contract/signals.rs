@@ -50,7 +50,15 @@ async fn waits_for_event(store: &dyn Store, claim: &Claim, object: &str) {
         .unwrap();
     assert_eq!(sighting.event, None);
     let seen = sighting.seen;
-    waits(store, claim, Waits::Event { wait, seen }).await;
+    waits(
+        store,
+        claim,
+        Waits::Event {
+            wait: Box::new(wait),
+            seen,
+        },
+    )
+    .await;
 }
 
 async fn found(store: &dyn Store, run: RunId, object: &str) -> Option<Event> {
@@ -112,7 +120,15 @@ pub(crate) async fn an_event_between_the_search_and_the_wait_is_not_missed(place
         .unwrap();
     route(&*store, webhook(20, "A")).await;
     let seen = sighting.seen;
-    waits(&*store, &claim, Waits::Event { wait, seen }).await;
+    waits(
+        &*store,
+        &claim,
+        Waits::Event {
+            wait: Box::new(wait),
+            seen,
+        },
+    )
+    .await;
     assert_eq!(claim_one(&*store).await.run.id, claim.run.id);
     assert_eq!(
         found(&*store, claim.run.id, "A").await,

@@ -232,7 +232,7 @@ async fn wait_for_event(store: &dyn Store, model: &mut Model, which: usize) {
     let how = Settlement::Waiting {
         until: wait.until,
         waits: Waits::Event {
-            wait,
+            wait: Box::new(wait),
             seen: sighting.seen,
         },
         reason: "waits".to_owned(),
