@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::address::{NotPublic, PublicOnly};
 use super::error::{EgressError, SetupError};
 use super::target::Target;
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, OnUncertain};
 use crate::model::{EgressCall, Method};
 
@@ -74,10 +75,10 @@ impl Egress {
     }
 
     /// No targets.
-    pub fn none(clock: SharedClock) -> Self {
+    pub fn none() -> Self {
         Self {
             targets: BTreeMap::new(),
-            clock,
+            clock: Arc::new(SystemClock),
         }
     }
 

@@ -3,8 +3,6 @@
 //! Path, query and headers come from rules, and each request carries the operator's secrets. So whatever could
 //! leave the target's URL or put something else in the place of the operator's own is refused, not repaired.
 
-use std::collections::BTreeMap;
-
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -10,6 +10,7 @@ mod decision;
 mod dispatch;
 mod door;
 mod drive;
+mod egress;
 mod lookups;
 mod permission;
 mod programs;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
+use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Reply};
 use crate::model::{Call, Event, Program, Run, RunId, Step};
@@ -120,6 +122,8 @@ pub struct Options {
     pub drain: Duration,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
+    /// The other systems that rules may speak to.
+    pub targets: Arc<Egress>,
 }
 
 impl Default for Options {
@@ -129,6 +133,7 @@ impl Default for Options {
             per_rule: 48,
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
+            targets: Arc::new(Egress::none()),
         }
     }
 }
@@ -154,6 +159,7 @@ impl Runner {
         let door = Door {
             store: Arc::clone(&store),
             outside,
+            targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),

@@ -1,6 +1,6 @@
 //! Targets that answer whatever other systems may answer: what is the caller told?
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use axum::Router;
 use axum::body::Bytes;

@@ -1,5 +1,6 @@
 //! What a rule may add to a target's URL and headers, and what it may not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
