@@ -58,6 +58,7 @@ impl Gateway {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
+            targets: config.egress.keys().cloned().collect(),
             sandbox: Arc::clone(&sandbox),
             store: Arc::clone(&store),
             readiness: readiness.clone(),
