@@ -41,7 +41,7 @@ use self::programs::Programs;
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a rule from the top to its next effect or to its end.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String>;
