@@ -14,6 +14,8 @@ mod events;
 mod figures;
 #[path = "measure/gateway.rs"]
 mod gateway;
+#[path = "measure/machine.rs"]
+mod machine;
 #[path = "measure/rival.rs"]
 mod rival;
 #[path = "measure/rules.rs"]
@@ -30,8 +32,9 @@ use cuegate::clock::SystemClock;
 use cuegate::model::RuleFile;
 use cuegate::store::{Counted as _, SqliteOptions, SqliteStore, Store as _};
 
-use self::figures::{Rounds, Series, machine};
+use self::figures::{Rounds, Series};
 use self::gateway::Gateway;
+use self::machine::machine;
 use self::rival::Rival;
 use self::sender::{Sender, Sent};
 

@@ -11,6 +11,8 @@ mod events;
 mod figures;
 #[path = "measure/gateway.rs"]
 mod gateway;
+#[path = "measure/machine.rs"]
+mod machine;
 #[path = "measure/rules.rs"]
 mod rules;
 #[path = "measure/sender.rs"]
@@ -23,8 +25,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use self::figures::{Rounds, Series, machine};
+use self::figures::{Rounds, Series};
 use self::gateway::Gateway;
+use self::machine::machine;
 use self::sender::Sender;
 
 /// How many senders there are at once.

@@ -184,7 +184,7 @@ impl Claiming {
     pub fn up_to(limit: usize) -> Self {
         Self {
             limit,
-            per_rule: limit,
+            per_rule: usize::MAX,
             narrowed: Vec::new(),
         }
     }
@@ -352,7 +352,7 @@ pub enum Waits {
     /// An event that comes after `seen`.
     Event {
         /// Which.
-        wait: WaitForEvent,
+        wait: Box<WaitForEvent>,
         /// Everything up to here has been looked through, see [`Store::find_event`].
         seen: EventMark,
     },

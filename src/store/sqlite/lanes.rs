@@ -233,7 +233,8 @@ fn park(
     set_state(db, lane, "parked")
 }
 
-/// Makes the first unfinished run of a lane its head. Not for lanes whose head has begun and goes on.
+/// Makes the first unfinished run of a lane its head. Not for a leased lane; for any other it changes nothing that is
+/// right already.
 pub(super) fn advance(db: &Connection, lane: i64) -> Result<(), StoreError> {
     let head: Option<(i64, i64, i64, &str)> = db
         .prepare_cached(
