@@ -8,9 +8,11 @@
 
 mod assets;
 mod collections;
+mod contents;
 mod custom_actions;
 mod delivery;
 mod door;
+mod index;
 mod jobs;
 mod metadata;
 mod operation;
@@ -20,11 +22,13 @@ mod rate;
 mod reading;
 mod records;
 mod refusal;
+mod scroll;
 mod seed;
 mod segments;
 mod server;
 mod shape;
 mod table;
+mod times;
 mod trouble;
 mod users;
 mod webhooks;

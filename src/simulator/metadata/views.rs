@@ -159,7 +159,8 @@ fn whole(world: &World, view: &Document) -> Document {
         if text(entry, "name") == SEPARATOR {
             return Some(entry.clone());
         }
-        let mut field = world.fields.get(text(entry, "name"))?.clone();
+        let field = world.fields.get(text(entry, "name"))?;
+        let mut field = Document::clone(field);
         let overrides = entry.iter().filter(|(_, value)| !value.is_null());
         field.extend(overrides.map(|(key, value)| (key.clone(), value.clone())));
         Some(field)

@@ -8,7 +8,7 @@ use cuegate::clock::SystemClock;
 use cuegate::simulator::{Seed, SeedError, Simulator, SimulatorOptions};
 use serde_json::{Value, json};
 
-use super::{Iconik, keys};
+use super::{Iconik, keys, prompt};
 
 /// A recorded body, where the recordings are at hand.
 fn recorded(name: &str) -> Option<Value> {
@@ -131,7 +131,7 @@ async fn an_event_of_a_collection_s_contents_has_the_recorded_keys() {
 async fn seeded(seed: Value) -> Iconik {
     Iconik::with(SimulatorOptions {
         seed: Some(serde_json::from_value(seed).unwrap()),
-        ..SimulatorOptions::default()
+        ..prompt()
     })
     .await
 }
@@ -185,7 +185,7 @@ async fn a_seed_that_iconik_would_refuse_says_which_entry_and_why() {
     let seed = json!({ "assets": [{ "id": "a", "title": "x" }, { "id": "b" }] });
     let options = SimulatorOptions {
         seed: Some(serde_json::from_value(seed).unwrap()),
-        ..SimulatorOptions::default()
+        ..prompt()
     };
     let error = Simulator::start(options, Arc::new(SystemClock))
         .await
