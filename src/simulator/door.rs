@@ -185,6 +185,7 @@ pub(super) fn router(site: Shared) -> Router {
         .merge(super::custom_actions::routes())
         .merge(super::jobs::routes())
         .merge(super::metadata::routes())
+        .merge(super::search::routes())
         .merge(super::segments::routes())
         .merge(super::users::routes())
         .merge(super::webhooks::routes())

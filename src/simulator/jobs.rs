@@ -9,6 +9,7 @@ use super::Shared;
 use super::operation::{Ask, Caller, Done, operations};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::times::Span;
@@ -131,12 +132,14 @@ pub(super) fn routes() -> Router<Shared> {
         )
 }
 
+/// `query` takes the language of a search, over titles and every other key.
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     if let Some(batch) = world.scrolls.next(ask) {
         return batch.map(Done::ok);
     }
     let wanted = ask.wanted(&FILTERS);
     let spans = spans(ask)?;
+    let query = Query::of(ask, "title", &world.fields)?;
     let automation = ask.query.get("metadata.automation_id");
     let shown = world.index.shown(ask.caller.now);
     let rows = shown
@@ -147,6 +150,7 @@ fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         .filter(|job| spans.iter().all(|(key, span)| span.holds(text(job, key))))
         .filter(|job| automation.is_none_or(|it| made_by(job, it)))
         .filter(|job| has_what_is_asked(job, ask))
+        .filter(|it| query.means("jobs", it, shown))
         .map(Row::plain)
         .collect();
     world.scrolls.list(rows, ask, Bounds::JOBS).map(Done::ok)

@@ -23,6 +23,7 @@ mod reading;
 mod records;
 mod refusal;
 mod scroll;
+mod search;
 mod seed;
 mod segments;
 mod server;

@@ -9,6 +9,7 @@ use super::metadata::{self, Target};
 use super::operation::{Ask, Caller, Change, Done, operations};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::world::{World, current_version, document, new_id, overlay};
@@ -113,6 +114,7 @@ fn list_of_type(world: &mut World, ask: &Ask, kind: Option<&str>) -> Result<Done
         wanted.push(("status", "ACTIVE"));
     }
     let times = times(ask)?;
+    let query = Query::of(ask, "segment_text", &world.fields)?;
     let shown = world.index.shown(ask.caller.now);
     let rows = shown
         .segments
@@ -120,6 +122,7 @@ fn list_of_type(world: &mut World, ask: &Ask, kind: Option<&str>) -> Result<Done
         .filter(|it| wanted.iter().all(|(key, value)| text(it, key) == *value))
         .filter(|it| ask.among("ids", text(it, "id")))
         .filter(|it| times.iter().all(|time| time.holds(it)))
+        .filter(|it| query.means("segments", it, shown))
         .map(Row::plain)
         .collect();
     world.scrolls.list(rows, ask, Bounds::INDEXED).map(Done::ok)

@@ -82,6 +82,11 @@ impl Span {
         let shown = Self::of(text, Offset::UTC);
         shown.is_some_and(|it| (self.first..=self.last).contains(&it.first))
     }
+
+    /// The first millisecond.
+    pub(super) fn first(self) -> i64 {
+        self.first
+    }
 }
 
 fn millisecond(text: &str) -> Option<i64> {

@@ -125,6 +125,11 @@ pub(super) fn names(view: &Document) -> impl Iterator<Item = &str> {
     entries(view).map(|entry| text(entry, "name"))
 }
 
+/// Whether the view shows the field.
+pub(in super::super) fn shows(view: &Document, field: &str) -> bool {
+    names(view).any(|name| name == field)
+}
+
 fn entries(view: &Document) -> impl Iterator<Item = &Document> {
     view.get("view_fields")
         .and_then(Value::as_array)

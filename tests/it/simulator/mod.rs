@@ -15,6 +15,7 @@ mod lists;
 mod metadata;
 mod objects;
 mod recordings;
+mod search;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
