@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::collections;
+use super::files;
 use super::operation::{Ask, Caller, Change, Done, operations};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
@@ -302,6 +303,7 @@ fn purge(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     for segment in world.segments.remove_group(id) {
         world.values.forget(&segment);
     }
+    files::forget(world, id);
     world.contents.remove_everywhere(id);
     world.values.forget(id);
     Ok(Done::no_content().with([changed("purge", &asset)]))

@@ -183,6 +183,7 @@ pub(super) fn router(site: Shared) -> Router {
     super::assets::routes()
         .merge(super::collections::routes())
         .merge(super::custom_actions::routes())
+        .merge(super::files::routes())
         .merge(super::jobs::routes())
         .merge(super::metadata::routes())
         .merge(super::search::routes())

@@ -9,9 +9,11 @@
 mod assets;
 mod collections;
 mod contents;
+mod cursor;
 mod custom_actions;
 mod delivery;
 mod door;
+mod files;
 mod index;
 mod jobs;
 mod metadata;

@@ -15,7 +15,7 @@ use super::table::Document;
 pub(super) const PER_PAGE: usize = 10;
 
 /// The most objects that a page may have. Iconik's own maximum is not published but for jobs; clients use 150.
-const PER_PAGE_MAX: usize = 1000;
+pub(super) const PER_PAGE_MAX: usize = 1000;
 
 /// How deep pages reach into what an index lists: page times objects a page. Inferred from the search
 /// engine that the schemas name; further on one scrolls or searches after the last object.

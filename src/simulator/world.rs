@@ -33,6 +33,12 @@ pub(super) struct World {
     pub(super) contents: Contents,
     /// Segments of all assets by id, grouped by asset.
     pub(super) segments: Table,
+    /// Formats of all assets by id, grouped by asset.
+    pub(super) formats: Table,
+    /// File sets of all assets by id, grouped by asset.
+    pub(super) file_sets: Table,
+    /// Files of all assets by id, grouped by asset.
+    pub(super) files: Table,
     /// Jobs by id.
     pub(super) jobs: Table,
     /// Metadata fields by name.
@@ -61,6 +67,9 @@ impl World {
             collections: Table::default().watched(),
             contents: Contents::watched(),
             segments: Table::grouped_by("asset_id").watched(),
+            formats: Table::grouped_by("asset_id"),
+            file_sets: Table::grouped_by("asset_id"),
+            files: Table::grouped_by("asset_id"),
             jobs: Table::default().watched(),
             fields: BTreeMap::new(),
             views: Table::default(),

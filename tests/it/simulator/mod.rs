@@ -10,6 +10,7 @@
 
 mod door;
 mod events;
+mod files;
 mod lag;
 mod lists;
 mod metadata;

@@ -50,6 +50,54 @@ async fn a_job_has_the_recorded_keys() {
 }
 
 #[tokio::test]
+async fn formats_file_sets_and_files_have_at_least_the_recorded_keys() {
+    let iconik = Iconik::start().await;
+    let asset = iconik.asset("Recorded").await;
+    let mut format_id = json!(null);
+    let mut file_set_id = json!(null);
+    for (part, recording) in [
+        ("formats", "files.POST.format"),
+        ("file_sets", "files.POST.file_set"),
+        ("files", "files.POST.files"),
+    ] {
+        let ending = if part == "files" { ".list" } else { "" };
+        let first = |body: Value| match body {
+            Value::Array(bodies) => bodies[0].clone(),
+            body => body,
+        };
+        let answer = recorded(&format!("responses/{recording}.201{ending}.json"));
+        let request = recorded(&format!("responses/{recording}.request{ending}.json"));
+        let (Some(answer), Some(request)) = (answer, request) else {
+            return;
+        };
+        let (answer, mut request) = (first(answer), first(request));
+        for (key, made) in [("format_id", &format_id), ("file_set_id", &file_set_id)] {
+            if request.get(key).is_some() {
+                request[key] = made.clone();
+            }
+        }
+        let path = format!("files/v1/assets/{asset}/{part}/");
+        let (status, made) = iconik.post(&path, request).await;
+        assert_eq!(status, 201, "{made}");
+        let missing: Vec<_> = keys(&answer).difference(&keys(&made)).copied().collect();
+        assert!(missing.is_empty(), "{part}: {missing:?}");
+        for key in [
+            "size",
+            "directory_path",
+            "status",
+            "user_id",
+            "archive_status",
+        ] {
+            assert_eq!(made.get(key), answer.get(key), "{part}: {key}");
+        }
+        match part {
+            "formats" => format_id = made["id"].clone(),
+            _ => file_set_id = made["id"].clone(),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_metadata_answer_has_the_recorded_shape() {
     let Some(recording) = recorded("responses/metadata.PUT.asset_view.200.json") else {
         return;
