@@ -17,6 +17,7 @@ mod metadata;
 mod objects;
 mod recordings;
 mod search;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
