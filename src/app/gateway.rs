@@ -10,6 +10,7 @@ use super::adapters::ScriptWorkers;
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError, domain};
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
@@ -46,6 +47,7 @@ impl Gateway {
         config.require_credentials()?;
         let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
+        let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
         let options = SqliteOptions::at(config.store.path.clone());
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
@@ -56,6 +58,7 @@ impl Gateway {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
+            targets: config.egress.keys().cloned().collect(),
             sandbox: Arc::clone(&sandbox),
             store: Arc::clone(&store),
             readiness: readiness.clone(),
@@ -80,6 +83,7 @@ impl Gateway {
             runner::Options {
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
+                targets: Arc::new(targets),
                 ..runner::Options::default()
             },
         );

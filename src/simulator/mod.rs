@@ -8,9 +8,13 @@
 
 mod assets;
 mod collections;
+mod contents;
+mod cursor;
 mod custom_actions;
 mod delivery;
 mod door;
+mod files;
+mod index;
 mod jobs;
 mod metadata;
 mod operation;
@@ -20,22 +24,26 @@ mod rate;
 mod reading;
 mod records;
 mod refusal;
+mod scroll;
+mod search;
 mod seed;
 mod segments;
 mod server;
 mod shape;
 mod table;
+mod times;
 mod trouble;
 mod users;
 mod webhooks;
 mod world;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use options::{
@@ -44,7 +52,7 @@ pub use options::{
 pub use reading::WorldReader;
 pub use records::{Delivery, ReceivedRequest};
 pub use seed::{Seed, SeedError};
-pub use trouble::{Hold, HoldPoint, Matching, Trouble};
+pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble};
 
 use crate::clock::SharedClock;
 use delivery::Courier;
@@ -76,6 +84,7 @@ pub struct Simulator {
     site: Shared,
     records: Arc<Records>,
     troubles: Arc<Troubles>,
+    turns: server::Turns,
     stopping: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -116,12 +125,14 @@ impl Simulator {
             clock,
         };
         let (stopping, stop) = watch::channel(false);
-        let server = tokio::spawn(server::serve(listener, Arc::new(door), stop));
+        let (turns, turned) = mpsc::channel(1);
+        let server = tokio::spawn(server::serve(listener, Arc::new(door), turned, stop));
         Ok(Self {
             addr,
             site,
             records,
             troubles,
+            turns,
             stopping,
             server,
         })
@@ -165,6 +176,48 @@ impl Simulator {
     /// Gives trouble to the next `times` requests that match.
     pub fn fault(&self, matching: Matching, times: u32, trouble: Trouble) {
         self.troubles.add_fault(matching, times, trouble);
+    }
+
+    /// Lets requests meet trouble at random from now on, instead of any earlier random trouble.
+    pub fn trouble_at_random(&self, trouble: RandomTrouble) {
+        self.troubles.set_random(Some(trouble));
+    }
+
+    /// Ends the trouble at random. What was lost or slowed down already stays so.
+    pub fn end_random_trouble(&self) {
+        self.troubles.set_random(None);
+    }
+
+    /// How often each kind of random trouble has struck since it was set, by the name of its share.
+    pub fn struck_at_random(&self) -> BTreeMap<&'static str, u64> {
+        self.troubles.struck_at_random()
+    }
+
+    /// Refuses connections from now on and ends those that are open, answered or not, until
+    /// [`Simulator::accept_connections`]. Deliveries go on.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be kept for later. Then the simulator is unreachable for good.
+    pub async fn refuse_connections(&self) -> io::Result<()> {
+        self.turn_port(server::Turn::Shut).await
+    }
+
+    /// Accepts connections again, on the same port.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it listen.
+    pub async fn accept_connections(&self) -> io::Result<()> {
+        self.turn_port(server::Turn::Open).await
+    }
+
+    async fn turn_port(&self, turn: server::Turn) -> io::Result<()> {
+        let (done, outcome) = oneshot::channel();
+        let gone = || io::Error::other("the simulator has stopped");
+        let turned = self.turns.send((turn, done)).await;
+        turned.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 
     /// Waits until `look` finds what it looks for. It looks again after every request, held request and
