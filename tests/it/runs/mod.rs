@@ -11,4 +11,5 @@ mod door;
 mod fakes;
 mod routing;
 mod samples;
+mod schedules;
 mod world;
