@@ -33,6 +33,7 @@ pub struct Gateway {
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
     router: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
     runner: JoinHandle<()>,
     domain: Option<JoinHandle<()>>,
 }
@@ -74,7 +75,14 @@ impl Gateway {
             own_domain.subscribe(),
             Arc::clone(&parts.clock),
         )
+        .with_readiness(readiness.clone())
         .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
+        let scheduler = router::Scheduler::new(
+            Arc::clone(&store),
+            rules.active.subscribe(),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+        );
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
@@ -88,6 +96,7 @@ impl Gateway {
             },
         );
         let router = tokio::spawn(router.run(stopped(&stopping)));
+        let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
         let learning = config
@@ -103,6 +112,7 @@ impl Gateway {
             loaded,
             stopping,
             router,
+            scheduler,
             runner,
             domain: learning,
         })
@@ -176,7 +186,11 @@ impl Gateway {
         if let Some(learning) = self.domain {
             learning.abort();
         }
-        for (part, task) in [("router", self.router), ("runner", self.runner)] {
+        for (part, task) in [
+            ("router", self.router),
+            ("scheduler", self.scheduler),
+            ("runner", self.runner),
+        ] {
             if let Err(error) = task.await {
                 tracing::error!(%error, part, "a part of the gateway did not stop by itself");
             }

@@ -4,6 +4,7 @@
 //! no cursor, no file and no single process: a [`BatchToken`] stands for whatever an implementation needs
 //! to commit a routing exactly once. `sqlite` is the implementation that needs nothing set up.
 
+mod schedules;
 mod sqlite;
 
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ use crate::model::{
     Step, Tally, WaitForEvent, WaitsFor,
 };
 
+pub use schedules::{Considered, Schedules};
 pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
@@ -526,7 +528,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted {
+pub trait Store: Accepts + Counted + Schedules {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 

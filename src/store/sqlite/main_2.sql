@@ -161,8 +161,9 @@ CREATE TABLE reroute (
     again  INTEGER NOT NULL
 ) STRICT;
 
--- Up to when each schedule has been looked at.
+-- Up to when the schedule of each rule has been looked at, and which one that was.
 CREATE TABLE schedule (
     rule          TEXT    PRIMARY KEY,
+    timetable     TEXT    NOT NULL,
     considered_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

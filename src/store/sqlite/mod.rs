@@ -18,6 +18,7 @@ mod placing;
 mod reader;
 mod routing;
 mod rows;
+mod schedules;
 mod schema;
 mod state;
 mod waits;
