@@ -8,9 +8,13 @@
 
 mod assets;
 mod collections;
+mod contents;
+mod cursor;
 mod custom_actions;
 mod delivery;
 mod door;
+mod files;
+mod index;
 mod jobs;
 mod metadata;
 mod operation;
@@ -20,11 +24,14 @@ mod rate;
 mod reading;
 mod records;
 mod refusal;
+mod scroll;
+mod search;
 mod seed;
 mod segments;
 mod server;
 mod shape;
 mod table;
+mod times;
 mod trouble;
 mod users;
 mod webhooks;

@@ -65,6 +65,21 @@ impl Ask {
         format!("/API{}", self.path)
     }
 
+    /// Which of these query parameters are given, and what they say.
+    pub(super) fn wanted<'a>(&'a self, names: &[&'static str]) -> Vec<(&'static str, &'a str)> {
+        names
+            .iter()
+            .filter_map(|name| Some((*name, self.query.get(*name)?.as_str())))
+            .collect()
+    }
+
+    /// Whether the value is one of a query parameter's, which are separated by commas; all are if the
+    /// parameter is not given.
+    pub(super) fn among(&self, name: &str, value: &str) -> bool {
+        let given = self.query.get(name);
+        given.is_none_or(|given| given.split(',').any(|one| one.trim() == value))
+    }
+
     /// Whether a yes-or-no parameter is set: `?merge_metadata` and `?merge_metadata=true` are.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.query
@@ -218,7 +233,9 @@ pub(super) fn operations<const N: usize>(
 
 fn perform(site: &Shared, operation: Operation, ask: &Ask) -> Response {
     let mut world = site.world();
-    match operation(&mut world, ask) {
+    let outcome = operation(&mut world, ask);
+    world.reindex(ask.caller.now);
+    match outcome {
         Ok(mut done) => {
             let changes = std::mem::take(&mut done.changes);
             site.courier.publish(&world, &ask.caller, changes);

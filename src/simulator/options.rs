@@ -29,6 +29,9 @@ pub struct SimulatorOptions {
     pub credentials: Vec<Credential>,
     /// The limit of each credential; `None` lifts it. Default: Iconik's own.
     pub rate_limit: Option<RateLimit>,
+    /// How far lists and searches are behind what a single read shows, by the simulator's clock. How far
+    /// they are at Iconik is not published; clients have seen from a second to a minute. Default 2 s.
+    pub index_lag: Duration,
     /// What is there from the start.
     pub seed: Option<Seed>,
     /// How webhooks and buttons are delivered.
@@ -44,6 +47,7 @@ impl Default for SimulatorOptions {
             domain: None,
             credentials: Vec::new(),
             rate_limit: Some(RateLimit::default()),
+            index_lag: Duration::from_secs(2),
             seed: None,
             delivery: DeliveryOptions::default(),
             log_entries: 10_000,
