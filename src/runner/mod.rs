@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, IconikClient, Reply};
+use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
@@ -60,25 +60,25 @@ pub trait Scripts: Send + Sync + Debug {
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Waits until one call may be sent. Nothing is written down about the call before that.
-    async fn admit(&self);
+    /// Waits until one call may be sent on this account. Nothing is written down about the call before that.
+    async fn admit(&self, share: &Share) -> Permit;
 
     /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
     /// By what may be done next.
-    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
 impl Outside for IconikClient {
-    async fn admit(&self) {
-        Self::admit(self).await;
+    async fn admit(&self, share: &Share) -> Permit {
+        Self::admit(self, share).await
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.send_admitted(call).await
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_admitted(permit, call).await
     }
 }
 
