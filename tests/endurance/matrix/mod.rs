@@ -1,0 +1,108 @@
+//! The crash matrix: the gateway under load, killed again and again, and afterwards nothing is lost, nothing out of
+//! order, nothing stuck and nothing done twice.
+
+mod cases;
+mod census;
+mod evidence;
+mod lanes;
+mod plan;
+mod planted;
+mod round;
+mod totals;
+
+use std::env;
+use std::path::PathBuf;
+
+use libtest_mimic::Trial;
+use sha2::{Digest as _, Sha256};
+
+use self::round::Order;
+use self::totals::Totals;
+use crate::gateway::binary;
+
+/// Kills of the short form.
+const CYCLES: u64 = 200;
+
+/// Kills in one data directory.
+const CYCLES_EACH: u64 = 25;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let planted: [(&str, fn()); 5] = [
+        (
+            "a_clean_round_breaks_nothing",
+            planted::a_clean_round_breaks_nothing,
+        ),
+        ("a_lost_event_is_found", planted::a_lost_event_is_found),
+        (
+            "what_comes_after_its_successor_is_found",
+            planted::what_comes_after_its_successor_is_found,
+        ),
+        (
+            "an_effect_that_is_there_twice_is_found",
+            planted::an_effect_that_is_there_twice_is_found,
+        ),
+        (
+            "a_run_that_does_not_end_well_is_found",
+            planted::a_run_that_does_not_end_well_is_found,
+        ),
+    ];
+    let mut trials = vec![crate::trial("crash_matrix", crash_matrix)];
+    for (name, test) in planted {
+        trials.push(Trial::test(format!("judgement::{name}"), move || {
+            test();
+            Ok(())
+        }));
+    }
+    trials
+}
+
+/// `CUEGATE_ENDURE_CYCLES` kills instead of the short form's, with the totals kept in the file that
+/// `CUEGATE_ENDURE_FILE` names; `CUEGATE_ENDURE_SEED` begins where it says.
+async fn crash_matrix() {
+    let number = |name: &str| {
+        let text = env::var(name).ok()?;
+        Some(
+            text.parse::<u64>()
+                .unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")),
+        )
+    };
+    let cycles = number("CUEGATE_ENDURE_CYCLES").unwrap_or(CYCLES);
+    let file = env::var_os("CUEGATE_ENDURE_FILE").map(PathBuf::from);
+    let build = digest_of_binary();
+    let mut totals = file.as_deref().map(Totals::read).unwrap_or_default();
+    let mut seed = number("CUEGATE_ENDURE_SEED").unwrap_or_else(|| fastrand::u64(..));
+    while totals.cycles() < cycles {
+        let cycles = CYCLES_EACH.min(cycles - totals.cycles());
+        let order = Order {
+            seed,
+            cycles: u32::try_from(cycles).expect("few in one directory"),
+            build: build.clone(),
+        };
+        let counted = round::play(&order).await;
+        for broken in &counted.broken {
+            println!("BROKEN: {broken}");
+        }
+        totals.add(&counted);
+        if let Some(file) = &file {
+            totals.write(file);
+        }
+        println!(
+            "{} kills, {} promises broken; seed {seed}",
+            totals.cycles(),
+            totals.broken.len()
+        );
+        seed = seed.wrapping_add(1);
+    }
+    println!("\n{totals}\n");
+    assert!(
+        totals.broken.is_empty(),
+        "{} promises broken, see above",
+        totals.broken.len()
+    );
+}
+
+/// Totals of several builds may be in one file; it is said of how many.
+fn digest_of_binary() -> String {
+    let bytes = std::fs::read(binary()).expect("the binary was built");
+    hex::encode(&Sha256::digest(bytes)[..8])
+}
