@@ -9,8 +9,10 @@
     reason = "the tables are what somebody who runs this wants to see"
 )]
 
+mod disk;
 mod matrix;
 mod person;
+mod power;
 
 #[path = "../it/gateway/mod.rs"]
 #[expect(
@@ -36,7 +38,11 @@ fn trial<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F + Send + '
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = power::child() {
+        return code;
+    }
     let arguments = Arguments::from_args();
-    let trials = matrix::trials();
+    let mut trials = matrix::trials();
+    trials.extend(power::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,7 +1,6 @@
 //! What a killed process left in its files, read from a copy: the files themselves stay as they are, because
 //! recovering them is the business of the next process.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use cuegate::clock::SystemClock;
 use cuegate::model::{EventId, Run, RunState};
 use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store as _};
 
+use crate::disk::copy_files;
 use crate::gateway::PATIENCE;
 
 /// The states in which a run is not over.
@@ -34,13 +34,11 @@ pub(crate) struct Unfinished {
 pub(crate) async fn unfinished(data: &Path) -> Vec<Unfinished> {
     let copy = tempfile::tempdir().expect("a temporary directory can be made");
     // Killed before it made its directory, a process left nothing.
-    for entry in fs::read_dir(data).into_iter().flatten() {
-        let entry = entry.expect("the directory can be read");
-        let name = entry.file_name();
-        // SQLite makes this one anew from the log.
-        if !name.to_string_lossy().ends_with("-shm") {
-            fs::copy(entry.path(), copy.path().join(name)).expect("a file can be copied");
-        }
+    if data.exists() {
+        copy_files(data, copy.path()).expect("files can be copied");
+    }
+    for file in ["cuegate.db", "inbox.db"] {
+        assert_eq!(check(&copy.path().join(file)), "ok", "{file}");
     }
     let store = open(copy.path()).await;
     let mut left = Vec::new();
@@ -55,6 +53,13 @@ pub(crate) async fn unfinished(data: &Path) -> Vec<Unfinished> {
     }
     store.close().await.expect("the copy can be closed");
     left
+}
+
+/// What SQLite says about a file.
+fn check(file: &Path) -> String {
+    let db = rusqlite::Connection::open(file).expect("the file can be opened");
+    db.query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("the file can be read")
 }
 
 /// Opens files that nobody else holds.

@@ -26,6 +26,10 @@ const CYCLES: u64 = 200;
 /// Kills in one data directory.
 const CYCLES_EACH: u64 = 25;
 
+/// Power cuts in one data directory, and directories.
+const POWER_CYCLES: u32 = 25;
+const POWER_ROUNDS: u32 = 2;
+
 pub(crate) fn trials() -> Vec<Trial> {
     let planted: [(&str, fn()); 5] = [
         (
@@ -46,7 +50,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             planted::a_run_that_does_not_end_well_is_found,
         ),
     ];
-    let mut trials = vec![crate::trial("crash_matrix", crash_matrix)];
+    let mut trials = vec![
+        crate::trial("crash_matrix", crash_matrix),
+        crate::trial("power_cut_matrix", power_cut_matrix),
+    ];
     for (name, test) in planted {
         trials.push(Trial::test(format!("judgement::{name}"), move || {
             test();
@@ -76,13 +83,10 @@ async fn crash_matrix() {
         let order = Order {
             seed,
             cycles: u32::try_from(cycles).expect("few in one directory"),
+            power: false,
             build: build.clone(),
         };
-        let counted = round::play(&order).await;
-        for broken in &counted.broken {
-            println!("BROKEN: {broken}");
-        }
-        totals.add(&counted);
+        totals.add(&played(&order).await);
         if let Some(file) = &file {
             totals.write(file);
         }
@@ -93,7 +97,34 @@ async fn crash_matrix() {
         );
         seed = seed.wrapping_add(1);
     }
-    println!("\n{totals}\n");
+    conclude("crash matrix", &totals);
+}
+
+/// The same, and with every kill the power goes: what was written and not synced is lost, or torn.
+async fn power_cut_matrix() {
+    let mut totals = Totals::default();
+    for _ in 0..POWER_ROUNDS {
+        let order = Order {
+            seed: fastrand::u64(..),
+            cycles: POWER_CYCLES,
+            power: true,
+            build: digest_of_binary(),
+        };
+        totals.add(&played(&order).await);
+    }
+    conclude("power cuts", &totals);
+}
+
+async fn played(order: &Order) -> Totals {
+    let counted = round::play(order).await;
+    for broken in &counted.broken {
+        println!("BROKEN: {broken}");
+    }
+    counted
+}
+
+fn conclude(title: &str, totals: &Totals) {
+    println!("\n{title}: {totals}\n");
     assert!(
         totals.broken.is_empty(),
         "{} promises broken, see above",

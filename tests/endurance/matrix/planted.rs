@@ -46,7 +46,12 @@ fn arrival(name: &str, place: usize, call: usize) -> Arrival {
 
 fn judged(events: Vec<Told>, arrivals: Vec<Arrival>) -> (Totals, usize) {
     let mut totals = Totals::default();
-    let broken = Evidence { events, arrivals }.judge(&mut totals);
+    let evidence = Evidence {
+        events,
+        arrivals,
+        power: false,
+    };
+    let broken = evidence.judge(&mut totals);
     (totals, broken.len())
 }
 
@@ -115,6 +120,21 @@ pub(super) fn what_comes_after_its_successor_is_found() {
         (totals.disorder, totals.cases["job"].twice, broken),
         (0, 1, 1)
     );
+
+    let read_again = vec![
+        arrival("read", 1, 0),
+        arrival("read", 1, 1),
+        arrival("read", 1, 0),
+    ];
+    for (power, expected) in [(false, 1), (true, 0)] {
+        let evidence = Evidence {
+            events: Vec::new(),
+            arrivals: read_again.clone(),
+            power,
+        };
+        let broken = evidence.judge(&mut Totals::default());
+        assert_eq!(broken.len(), expected, "{broken:?}");
+    }
 
     let elsewhere = vec![
         arrival("put", 2, 0),

@@ -17,6 +17,7 @@ use super::evidence::{Arrival, Evidence, Ran, Told};
 use super::lanes::{Lane, read_mark};
 use super::plan::{HeldCall, Kill};
 use super::totals::Totals;
+use crate::disk::{Disk, Unsynced};
 use crate::gateway::{GATEWAY_USER, Gateway, PATIENCE};
 use crate::person::{Person, iconik};
 
@@ -41,6 +42,8 @@ const CLAIMS_MAX: u32 = 5;
 pub(crate) struct Order {
     pub(crate) seed: u64,
     pub(crate) cycles: u32,
+    /// Whether the power goes with every kill.
+    pub(crate) power: bool,
     /// The digest of the binary.
     pub(crate) build: String,
 }
@@ -49,6 +52,8 @@ struct Round {
     random: fastrand::Rng,
     simulator: Simulator,
     gateway: Gateway,
+    /// There if the power goes with every kill.
+    disk: Option<Disk>,
     person: Person,
     http: reqwest::Client,
     lanes: Vec<Lane>,
@@ -91,11 +96,12 @@ impl Round {
             .iter()
             .map(|(name, source)| (name.as_str(), source.as_str()))
             .collect();
-        let gateway = Gateway::new(&simulator, &rules);
+        let mut gateway = Gateway::new(&simulator, &rules);
         gateway.replace(
             "auth_token = ",
             "rate = { per_second = 2000, per_20s = 40000 }\nauth_token = ",
         );
+        let disk = order.power.then(|| Disk::of(&mut gateway));
         let mut lanes = Vec::new();
         for case in 0..CASES.len() {
             for number in 0..LANES {
@@ -106,6 +112,7 @@ impl Round {
             random: fastrand::Rng::with_seed(order.seed),
             simulator,
             gateway,
+            disk,
             person,
             http: reqwest::Client::builder()
                 .no_proxy()
@@ -152,6 +159,7 @@ impl Round {
                 "at a random moment, after a lost answer"
             }
         };
+        self.cut_power();
         let left = census::unfinished(&self.gateway.path("data")).await;
         self.note(&left).await;
         how
@@ -270,6 +278,18 @@ impl Round {
             sleep(Duration::from_millis(50)).await;
         }
         self.gateway.stop().await;
+        self.cut_power();
+    }
+
+    /// What was written and not synced is gone, all of it or some.
+    fn cut_power(&mut self) {
+        if let Some(disk) = &self.disk {
+            disk.cut(if self.random.bool() {
+                Unsynced::Lost
+            } else {
+                Unsynced::Torn(self.random.u64(..))
+            });
+        }
     }
 
     async fn runs(&self, state: RunState) -> f64 {
@@ -323,7 +343,11 @@ impl Round {
             }
         }
         store.close().await.expect("nothing is left to write");
-        Evidence { events, arrivals }
+        Evidence {
+            events,
+            arrivals,
+            power: self.disk.is_some(),
+        }
     }
 
     /// The gateway's calls that name an event, in order, and the events to which one of them was not answered.
