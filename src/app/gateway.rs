@@ -34,6 +34,7 @@ pub struct Gateway {
     router: JoinHandle<()>,
     runner: JoinHandle<()>,
     domain: Option<JoinHandle<()>>,
+    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -91,6 +92,7 @@ impl Gateway {
             .domain
             .is_none()
             .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -101,6 +103,7 @@ impl Gateway {
             router,
             runner,
             domain: learning,
+            watching,
         })
     }
 
@@ -169,6 +172,7 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
+        self.watching.abort();
         if let Some(learning) = self.domain {
             learning.abort();
         }
@@ -182,6 +186,12 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+/// A store that has stopped writing does not begin again by itself.
+async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
+    let why = store.failed().await;
+    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.
