@@ -10,9 +10,10 @@
 )]
 
 mod disk;
+mod faults;
 mod matrix;
-mod person;
 mod power;
+mod site;
 
 #[path = "../it/gateway/mod.rs"]
 #[expect(
@@ -44,5 +45,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = matrix::trials();
     trials.extend(power::trials());
+    trials.extend(faults::trials());
+    trials.extend(site::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

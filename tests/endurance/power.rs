@@ -122,7 +122,7 @@ async fn cut_while_accepting(level: Synchronous) -> Loss {
         note(&line);
     }
     let seed = fastrand::u64(..);
-    disk.cut(if seed % 2 == 0 {
+    disk.cut(if seed.is_multiple_of(2) {
         Unsynced::Lost
     } else {
         Unsynced::Torn(seed)

@@ -1,14 +1,8 @@
 //! The crash matrix: the gateway under load, killed again and again, and afterwards nothing is lost, nothing out of
 //! order, nothing stuck and nothing done twice.
 
-mod cases;
-mod census;
-mod evidence;
-mod lanes;
 mod plan;
-mod planted;
 mod round;
-mod totals;
 
 use std::env;
 use std::path::PathBuf;
@@ -17,8 +11,8 @@ use libtest_mimic::Trial;
 use sha2::{Digest as _, Sha256};
 
 use self::round::Order;
-use self::totals::Totals;
 use crate::gateway::binary;
+use crate::site::Totals;
 
 /// Kills of the short form.
 const CYCLES: u64 = 200;
@@ -31,36 +25,10 @@ const POWER_CYCLES: u32 = 25;
 const POWER_ROUNDS: u32 = 2;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let planted: [(&str, fn()); 5] = [
-        (
-            "a_clean_round_breaks_nothing",
-            planted::a_clean_round_breaks_nothing,
-        ),
-        ("a_lost_event_is_found", planted::a_lost_event_is_found),
-        (
-            "what_comes_after_its_successor_is_found",
-            planted::what_comes_after_its_successor_is_found,
-        ),
-        (
-            "an_effect_that_is_there_twice_is_found",
-            planted::an_effect_that_is_there_twice_is_found,
-        ),
-        (
-            "a_run_that_does_not_end_well_is_found",
-            planted::a_run_that_does_not_end_well_is_found,
-        ),
-    ];
-    let mut trials = vec![
+    vec![
         crate::trial("crash_matrix", crash_matrix),
         crate::trial("power_cut_matrix", power_cut_matrix),
-    ];
-    for (name, test) in planted {
-        trials.push(Trial::test(format!("judgement::{name}"), move || {
-            test();
-            Ok(())
-        }));
-    }
-    trials
+    ]
 }
 
 /// `CUEGATE_ENDURE_CYCLES` kills instead of the short form's, with the totals kept in the file that
@@ -86,7 +54,7 @@ async fn crash_matrix() {
             power: false,
             build: build.clone(),
         };
-        totals.add(&played(&order).await);
+        totals.add(&round::play(&order).await);
         if let Some(file) = &file {
             totals.write(file);
         }
@@ -110,17 +78,9 @@ async fn power_cut_matrix() {
             power: true,
             build: digest_of_binary(),
         };
-        totals.add(&played(&order).await);
+        totals.add(&round::play(&order).await);
     }
     conclude("power cuts", &totals);
-}
-
-async fn played(order: &Order) -> Totals {
-    let counted = round::play(order).await;
-    for broken in &counted.broken {
-        println!("BROKEN: {broken}");
-    }
-    counted
 }
 
 fn conclude(title: &str, totals: &Totals) {

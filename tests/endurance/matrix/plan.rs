@@ -6,7 +6,7 @@ use std::time::Duration;
 use cuegate::operations::RepeatClass;
 use cuegate::simulator::HoldPoint;
 
-use super::cases::CASES;
+use crate::site::CASES;
 
 /// Somewhere in the first second of work.
 const AT_WORK: Duration = Duration::from_millis(900);

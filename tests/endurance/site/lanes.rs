@@ -5,8 +5,8 @@ use cuegate::simulator::DEFAULT_DOMAIN;
 use serde_json::{Value, json};
 
 use super::cases::{CASES, Subject};
+use super::person::Person;
 use crate::gateway::{SECRET, SECRET_HEADER};
-use crate::person::Person;
 
 /// The most events of a lane that are under way, so that the load goes on as long as the kills do.
 const UNDER_WAY_MAX: usize = 6;

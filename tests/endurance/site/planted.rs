@@ -1,10 +1,37 @@
 //! The judgement finds what is planted, each time with the count that the table shows, and nothing in a clean round.
 
 use cuegate::model::RunState;
+use libtest_mimic::Trial;
 
 use super::cases::CASES;
 use super::evidence::{Arrival, Evidence, Ran, Told};
 use super::totals::Totals;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let tests: [(&str, fn()); 5] = [
+        ("a_clean_round_breaks_nothing", a_clean_round_breaks_nothing),
+        ("a_lost_event_is_found", a_lost_event_is_found),
+        (
+            "what_comes_after_its_successor_is_found",
+            what_comes_after_its_successor_is_found,
+        ),
+        (
+            "an_effect_that_is_there_twice_is_found",
+            an_effect_that_is_there_twice_is_found,
+        ),
+        (
+            "a_run_that_does_not_end_well_is_found",
+            a_run_that_does_not_end_well_is_found,
+        ),
+    ];
+    let trial = |(name, test): (&str, fn())| {
+        Trial::test(format!("judgement::{name}"), move || {
+            test();
+            Ok(())
+        })
+    };
+    tests.into_iter().map(trial).collect()
+}
 
 fn case(name: &str) -> usize {
     let place = CASES.iter().position(|case| case.name == name);
@@ -41,6 +68,7 @@ fn arrival(name: &str, place: usize, call: usize) -> Arrival {
         lane: 0,
         place,
         call,
+        refused: false,
     }
 }
 
@@ -55,7 +83,7 @@ fn judged(events: Vec<Told>, arrivals: Vec<Arrival>) -> (Totals, usize) {
     (totals, broken.len())
 }
 
-pub(super) fn a_clean_round_breaks_nothing() {
+fn a_clean_round_breaks_nothing() {
     let events = CASES.iter().map(|case| well(case.name, 1)).collect();
     let arrivals = vec![
         arrival("job", 1, 0),
@@ -88,7 +116,7 @@ pub(super) fn a_clean_round_breaks_nothing() {
     assert_eq!((row.cut, row.parked, row.behind_parked), (1, 1, 1));
 }
 
-pub(super) fn a_lost_event_is_found() {
+fn a_lost_event_is_found() {
     for lost in [
         Told {
             stored: false,
@@ -105,7 +133,7 @@ pub(super) fn a_lost_event_is_found() {
     }
 }
 
-pub(super) fn what_comes_after_its_successor_is_found() {
+fn what_comes_after_its_successor_is_found() {
     let overtaken = vec![arrival("put", 2, 0), arrival("put", 1, 0)];
     let (totals, broken) = judged(Vec::new(), overtaken);
     assert_eq!((totals.disorder, broken), (1, 1));
@@ -150,7 +178,7 @@ pub(super) fn what_comes_after_its_successor_is_found() {
     );
 }
 
-pub(super) fn an_effect_that_is_there_twice_is_found() {
+fn an_effect_that_is_there_twice_is_found() {
     let twice = Told {
         made: 2,
         ..well("segment", 1)
@@ -170,7 +198,7 @@ pub(super) fn an_effect_that_is_there_twice_is_found() {
     assert_eq!((totals.cases["read"].twice, broken), (1, 1));
 }
 
-pub(super) fn a_run_that_does_not_end_well_is_found() {
+fn a_run_that_does_not_end_well_is_found() {
     for state in [
         RunState::Running,
         RunState::Waiting,

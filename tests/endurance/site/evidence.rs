@@ -52,6 +52,8 @@ pub(crate) struct Arrival {
     pub(crate) place: usize,
     /// Which of the case's calls.
     pub(crate) call: usize,
+    /// Whether it was answered with a refusal, so that nothing happened.
+    pub(crate) refused: bool,
 }
 
 /// What a round is judged by.
@@ -102,7 +104,7 @@ impl Evidence {
         for ran in &told.runs {
             self.judge_run(told, ran, totals, broken);
         }
-        let acted_again = case.class == RepeatClass::Acting && first_calls > 1;
+        let acted_again = case.class == RepeatClass::Acting && self.acted(told) > 1;
         if told.made > case.wanted || acted_again {
             totals.case(case.name).twice += 1;
             broken.push(format!(
@@ -146,6 +148,15 @@ impl Evidence {
                 ));
             }
         }
+    }
+
+    /// How often its first call arrived and was not refused.
+    fn acted(&self, told: &Told) -> usize {
+        let its = |it: &&Arrival| {
+            (it.case, it.lane, it.place, it.call, it.refused)
+                == (told.case, told.lane, told.place, 0, false)
+        };
+        self.arrivals.iter().filter(its).count()
     }
 
     /// How often each call of an event arrived.

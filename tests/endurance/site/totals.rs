@@ -151,6 +151,28 @@ const COLUMNS: [Column; 9] = [
     ("twice", |row| row.twice),
 ];
 
+impl Totals {
+    /// Everything that may be broken in one line.
+    pub(crate) fn in_one_line(&self) -> String {
+        let sum = |column: fn(&Row) -> u64| self.cases.values().map(column).sum::<u64>();
+        format!(
+            "acknowledged {}, lost {}, order {}, stuck {}, without effect {}, given up {}, twice {}; succeeded {}, parked {} \
+             (unasked {}), behind {}",
+            self.acknowledged,
+            self.lost,
+            self.disorder,
+            self.stuck,
+            self.missing,
+            sum(|row| row.given_up),
+            sum(|row| row.twice),
+            sum(|row| row.succeeded),
+            sum(|row| row.parked),
+            self.unparked,
+            sum(|row| row.behind_parked),
+        )
+    }
+}
+
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
