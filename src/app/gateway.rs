@@ -36,6 +36,7 @@ pub struct Gateway {
     scheduler: JoinHandle<()>,
     runner: JoinHandle<()>,
     domain: Option<JoinHandle<()>>,
+    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -104,6 +105,7 @@ impl Gateway {
             .domain
             .is_none()
             .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -115,6 +117,7 @@ impl Gateway {
             scheduler,
             runner,
             domain: learning,
+            watching,
         })
     }
 
@@ -183,6 +186,7 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
+        self.watching.abort();
         if let Some(learning) = self.domain {
             learning.abort();
         }
@@ -200,6 +204,12 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+/// A store that has stopped writing does not begin again by itself.
+async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
+    let why = store.failed().await;
+    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.

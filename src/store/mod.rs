@@ -584,6 +584,10 @@ pub trait Store: Accepts + Counted + Operated + Schedules {
     /// One event, by its id or by an alias of it.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;
 
+    /// Waits until the store has stopped writing for good, because the disk did not keep what was written, and says
+    /// why. Everything that was promised before is kept; from then on nothing is promised. Never ends otherwise.
+    async fn failed(&self) -> StoreError;
+
     /// Writes what is left, checkpoints and lets go of the files. Later calls answer [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;
 }

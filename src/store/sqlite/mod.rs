@@ -414,6 +414,10 @@ impl Store for SqliteStore {
         self.readers.read(move |db| listing::event(db, id)).await
     }
 
+    async fn failed(&self) -> StoreError {
+        self.changes.failed().await
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         // Readers first: a checkpoint cannot pass a snapshot that is still read.
         self.readers.close().await?;
