@@ -9,5 +9,5 @@ mod budget;
 mod client;
 mod error;
 
-pub use client::{IconikClient, Reply};
+pub use client::{Account, IconikClient, Reply};
 pub use error::{CallError, SetupError};
