@@ -6,15 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::account::Own;
 use super::adapters::ScriptWorkers;
 use super::rules::RuleLoader;
-use super::{Parts, RulesError, RulesLoaded, StartError, domain};
+use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
-use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{Breaker, Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -35,7 +36,7 @@ pub struct Gateway {
     router: JoinHandle<()>,
     scheduler: JoinHandle<()>,
     runner: JoinHandle<()>,
-    domain: Option<JoinHandle<()>>,
+    learning: JoinHandle<()>,
     watching: JoinHandle<()>,
 }
 
@@ -67,15 +68,20 @@ impl Gateway {
             active: watch::Sender::new(None),
         };
         let loaded = rules.start().await?;
-        let own_domain = watch::Sender::new(config.iconik.domain.clone());
+        let own = Own::new(config.iconik.domain.clone());
         let stopping = watch::Sender::new(false);
         let router = router::Router::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
             rules.active.subscribe(),
-            own_domain.subscribe(),
+            own.domain.subscribe(),
             Arc::clone(&parts.clock),
         )
+        .with_own_user(own.user.subscribe())
+        .with_breaker(Breaker {
+            runs: config.limits.circle.runs,
+            within: config.limits.circle.within,
+        })
         .with_readiness(readiness.clone())
         .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
         let scheduler = router::Scheduler::new(
@@ -100,11 +106,7 @@ impl Gateway {
         let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
-        let learning = config
-            .iconik
-            .domain
-            .is_none()
-            .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        let learning = tokio::spawn(own.learn(client));
         let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
@@ -116,7 +118,7 @@ impl Gateway {
             router,
             scheduler,
             runner,
-            domain: learning,
+            learning,
             watching,
         })
     }
@@ -187,9 +189,7 @@ impl Gateway {
     pub async fn stop(self) {
         self.begin_stop();
         self.watching.abort();
-        if let Some(learning) = self.domain {
-            learning.abort();
-        }
+        self.learning.abort();
         for (part, task) in [
             ("router", self.router),
             ("scheduler", self.scheduler),

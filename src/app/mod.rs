@@ -4,8 +4,8 @@
 //! listeners. Whoever calls owns the signals, so that tests and the demo start the very thing that
 //! production starts, on port 0, and stop it at will.
 
+mod account;
 mod adapters;
-mod domain;
 mod gateway;
 mod rules;
 mod serve;

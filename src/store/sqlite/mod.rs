@@ -5,6 +5,7 @@
 //! of their own. One process owns the directory, so leases are released when it is opened.
 
 mod changes;
+mod circle;
 mod claiming;
 mod error;
 mod event_lists;

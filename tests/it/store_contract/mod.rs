@@ -68,6 +68,9 @@ macro_rules! store_contract {
                 a_duplicate_over_the_edge_of_the_window_is_an_alias,
                 two_windows_later_it_is_a_new_event,
                 what_was_decided_is_kept_with_the_event,
+                a_run_that_closes_a_circle_is_parked_and_names_the_way,
+                only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
+                behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
             lanes:
                 runs_of_a_lane_follow_each_other_in_order,
