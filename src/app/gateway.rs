@@ -8,6 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::account::Own;
 use super::adapters::ScriptWorkers;
+use super::keeping::Keeper;
+use super::loops::Loops;
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
@@ -33,11 +35,8 @@ pub struct Gateway {
     rules: RuleLoader,
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
-    router: JoinHandle<()>,
-    scheduler: JoinHandle<()>,
-    runner: JoinHandle<()>,
+    loops: Loops,
     learning: JoinHandle<()>,
-    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -47,13 +46,20 @@ impl Gateway {
     ///
     /// When a part cannot be had at all. Rules that do not load are no error: see [`Self::rules_loaded`].
     pub async fn start(config: &Config, parts: &Parts) -> Result<Self, StartError> {
+        Self::start_saying(config, parts, Readiness::new()).await
+    }
+
+    /// The same, saying in `readiness` how far it is.
+    pub(super) async fn start_saying(
+        config: &Config,
+        parts: &Parts,
+        readiness: Readiness,
+    ) -> Result<Self, StartError> {
         config.require_credentials()?;
-        let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
         let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
-        let options = SqliteOptions::at(config.store.path.clone());
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
+        let store = SqliteStore::open(store_options(config), Arc::clone(&parts.clock)).await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
@@ -102,12 +108,20 @@ impl Gateway {
                 ..runner::Options::default()
             },
         );
-        let router = tokio::spawn(router.run(stopped(&stopping)));
-        let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
+        let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
+        loops.run("the router", router.run(stopped(&stopping)));
+        loops.run("the scheduler", scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
-        let runner = tokio::spawn(async move { runner.run(until).await });
+        loops.run("the runner", async move { runner.run(until).await });
+        let keeper = Keeper::new(
+            Arc::clone(&store),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+            config,
+        );
+        loops.run("retention", keeper.clone().prune(stopped(&stopping)));
+        loops.run("the watch over the store", keeper.watch(stopped(&stopping)));
         let learning = tokio::spawn(own.learn(client));
-        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -115,11 +129,8 @@ impl Gateway {
             rules,
             loaded,
             stopping,
-            router,
-            scheduler,
-            runner,
+            loops,
             learning,
-            watching,
         })
     }
 
@@ -188,28 +199,13 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
-        self.watching.abort();
         self.learning.abort();
-        for (part, task) in [
-            ("router", self.router),
-            ("scheduler", self.scheduler),
-            ("runner", self.runner),
-        ] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, part, "a part of the gateway did not stop by itself");
-            }
-        }
+        self.loops.stopped().await;
         self.sandbox.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
-}
-
-/// A store that has stopped writing does not begin again by itself.
-async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
-    let why = store.failed().await;
-    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.
@@ -218,6 +214,15 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
     async move {
         // An error means that the gateway itself is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
+    }
+}
+
+/// The store as the configuration wants it.
+fn store_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        min_free: config.store.retention.min_free,
+        allow_network_fs: config.store.allow_network_fs,
+        ..SqliteOptions::at(config.store.path.clone())
     }
 }
 

@@ -6,12 +6,16 @@
 
 mod account;
 mod adapters;
+mod foyer;
 mod gateway;
+mod keeping;
+mod loops;
 mod rules;
 mod serve;
 
 pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};
+pub use keeping::{prune, retention_cut};
 pub use rules::{RulesAt, RulesError, RulesLoaded};
 pub use serve::App;
 

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Circle, Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, Rate, Retention, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -32,6 +32,20 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: "data/cuegate.db".into(),
+            retention: Retention::default(),
+            allow_network_fs: false,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let ninety_days = Duration::from_secs(90 * 24 * 3_600);
+        Self {
+            events: ninety_days,
+            journals: ninety_days,
+            max_size: 20_000_000_000,
+            min_free: 1_000_000_000,
         }
     }
 }

@@ -78,6 +78,23 @@ pub struct Server {
 pub struct Store {
     /// The file of a `sqlite:` URL; the inbox lies beside it as `inbox.db`.
     pub path: PathBuf,
+    /// How long what is stored is kept.
+    pub retention: Retention,
+    /// Whether the directory may be on a file system that a database is not safe on.
+    pub allow_network_fs: bool,
+}
+
+/// `[store] retention`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long an event is kept after it was received.
+    pub events: Duration,
+    /// How long the journal of a run is kept after its end.
+    pub journals: Duration,
+    /// The most bytes in use; beyond it, the oldest events go before their time.
+    pub max_size: u64,
+    /// Bytes that stay free on the disk: with less, no new event is taken.
+    pub min_free: u64,
 }
 
 /// `[iconik]`

@@ -12,16 +12,19 @@ use reqwest::Url;
 use super::secrets::header_value;
 use super::section::{Section, Wrong};
 use super::{
-    Circle, Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, egress, sources, vars,
+    Circle, Config, Iconik, Limits, Rate, Retention, Rules, Sandbox, Server, Store, egress,
+    sources, vars,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+const TEN_YEARS: Duration = Duration::from_secs(3_653 * 24 * 3_600);
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
+const PIB: u64 = 1 << 50;
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
@@ -93,11 +96,23 @@ fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
 }
 
 fn read_store(section: &mut Section<'_, '_>) -> Store {
-    section.later(&["retention"]);
+    let default = Store::default();
     Store {
-        path: section
-            .guarded("url", sqlite_path)
-            .unwrap_or(Store::default().path),
+        path: section.guarded("url", sqlite_path).unwrap_or(default.path),
+        retention: section
+            .table("retention", read_retention)
+            .unwrap_or(default.retention),
+        allow_network_fs: section.boolean("allow_network_fs", default.allow_network_fs),
+    }
+}
+
+fn read_retention(section: &mut Section<'_, '_>) -> Retention {
+    let default = Retention::default();
+    Retention {
+        events: section.duration("events", default.events, MINUTE..=TEN_YEARS),
+        journals: section.duration("journals", default.journals, MINUTE..=TEN_YEARS),
+        max_size: section.size("max_size", default.max_size, 64 << 20..=PIB),
+        min_free: section.size("min_free", default.min_free, 0..=PIB),
     }
 }
 

@@ -149,7 +149,6 @@ fn what_this_version_does_not_carry_out_is_refused_by_name() {
         "[alerts]\n",
         "[http]\n",
         "store.url = \"postgres://me:hunter2@db/cuegate\"",
-        "store.retention = { events = \"90d\" }",
         "sources.a.verify.basic = {}",
         "sources.a = { verify = \"none\", allow_ips = [] }",
         "sources.a = { verify = \"none\", event = { type = \"/type\" } }",
