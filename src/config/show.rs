@@ -10,7 +10,7 @@ use toml::Value;
 use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
-use super::{Config, Hmac, HmacAlgorithm, HmacEncoding, SignedPart, Source, Verify};
+use super::{Config, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, SignedPart, Source, Verify};
 use crate::model::{Secret, format_duration};
 
 /// The effective configuration as TOML, every default filled in, every secret as `***`.
@@ -28,6 +28,15 @@ pub fn show(config: &Config) -> String {
             .map(|url| ("public_url", text(url))),
     );
     lines.push(("drain", text(format_duration(server.drain))));
+    if !server.admin_tokens.is_empty() {
+        lines.push(("admin_tokens", masked(&server.admin_tokens)));
+    }
+    let metrics = match server.metrics {
+        MetricsFor::Token => "token",
+        MetricsFor::Everybody => "open",
+        MetricsFor::Nobody => "off",
+    };
+    lines.push(("metrics", text(metrics)));
     section(&mut out, "server", lines);
     let path = config.store.path.display();
     section(
