@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use super::gateway::{Gateway, stopped};
 use super::{Parts, StartError, foyer};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Api};
+use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::ingress::{self, Ingress};
 use crate::telemetry::{Readiness, health_routes, install_metrics};
@@ -23,6 +24,7 @@ const FOLD_EVERY: Duration = Duration::from_secs(10);
 pub struct App {
     gateway: Gateway,
     config: Config,
+    clock: SharedClock,
     ingress: Arc<Ingress>,
     draining: Arc<AtomicBool>,
     hooks: TcpListener,
@@ -60,6 +62,7 @@ impl App {
         Ok(Self {
             gateway,
             config,
+            clock: Arc::clone(&parts.clock),
             ingress: Arc::new(ingress),
             draining,
             hooks,
@@ -98,6 +101,14 @@ impl App {
             readiness: readiness.clone(),
             metrics: metrics.clone(),
             store: self.gateway.store(),
+            clock: Arc::clone(&self.clock),
+            api: Api {
+                store: self.gateway.store(),
+                clock: Arc::clone(&self.clock),
+                readiness: readiness.clone(),
+            },
+            tokens: self.config.server.admin_tokens.clone(),
+            metrics_for: self.config.server.metrics,
         };
         let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopped_all)));
         let router = self.ingress.router(health_routes(readiness.clone()));

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Circle, Iconik, Limits, Rate, Retention, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -24,6 +24,8 @@ impl Default for Server {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             public_url: None,
             drain: Duration::from_secs(50),
+            admin_tokens: Vec::new(),
+            metrics: MetricsFor::Token,
         }
     }
 }

@@ -65,12 +65,27 @@ pub struct Config {
 pub struct Server {
     /// Where senders post to.
     pub listen: SocketAddr,
-    /// Where operators look; loopback only until it has a token.
+    /// Where operators look; on loopback unless there is a token.
     pub admin_listen: SocketAddr,
     /// How senders reach `listen` from outside.
     pub public_url: Option<String>,
     /// How long a stop waits for what is under way.
     pub drain: Duration,
+    /// What the admin listener wants to hear; nothing when there are none, and then it is on loopback.
+    pub admin_tokens: Vec<Secret>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsFor,
+}
+
+/// `[server] metrics`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFor {
+    /// Whoever may use the admin API.
+    Token,
+    /// Whoever reaches the admin listener.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// `[store]`

@@ -11,8 +11,8 @@ use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
 use super::{
-    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, OnUncertain, SignedPart, Source, Store,
-    Verify,
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, OnUncertain, SignedPart, Source,
+    Store, Verify,
 };
 use crate::model::{Secret, format_duration};
 
@@ -31,6 +31,15 @@ pub fn show(config: &Config) -> String {
             .map(|url| ("public_url", text(url))),
     );
     lines.push(("drain", text(format_duration(server.drain))));
+    if !server.admin_tokens.is_empty() {
+        lines.push(("admin_tokens", masked(&server.admin_tokens)));
+    }
+    let metrics = match server.metrics {
+        MetricsFor::Token => "token",
+        MetricsFor::Everybody => "open",
+        MetricsFor::Nobody => "off",
+    };
+    lines.push(("metrics", text(metrics)));
     section(&mut out, "server", lines);
     section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));

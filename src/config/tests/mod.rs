@@ -58,6 +58,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("CUEGATE_HOOK_SECRET", "s3cret"),
         ("STANDARD_WEBHOOKS_SECRET", "whsec_c2VjcmV0"),
         ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
+        ("CUEGATE_ADMIN_TOKEN", "a-token-of-some-length"),
     ]);
     let file = directory.path().join("cuegate.toml");
     let mut config = Config::parse(&uncommented_example(), &file, &environment).unwrap();
@@ -83,7 +84,9 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     config.sources.clear();
     config.egress.clear();
     config.vars.clear();
+    assert_eq!(config.server.admin_tokens.len(), 1);
     config.server.public_url = None;
+    config.server.admin_tokens.clear();
     config.iconik.app_id = String::new();
     config.iconik.auth_token = crate::model::Secret::new("");
     assert_eq!(show(&config), show(&Config::default()));
@@ -123,6 +126,8 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     let text = r##"
         [server]
         public_url = "https://hooks.example.com/"
+        admin_listen = "0.0.0.0:8081"
+        admin_tokens = ["the-newest-of-two-tokens", "the-other-of-two-tokens"]
         [iconik]
         app_id = "app"
         auth_token = "token"
@@ -145,9 +150,11 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     insta::assert_snapshot!(shown, @r#"
     [server]
     listen = "0.0.0.0:8080"
-    admin_listen = "127.0.0.1:8081"
+    admin_listen = "0.0.0.0:8081"
     public_url = "https://hooks.example.com"
     drain = "50s"
+    admin_tokens = ["***", "***"]
+    metrics = "token"
 
     [store]
     url = "sqlite:data/cuegate.db"
