@@ -393,3 +393,6 @@ pub(super) fn rule_set(db: &Connection, id: &RuleSetId) -> Result<Option<RuleSet
     json.map(|json| from_json(format_args!("rule set {id}"), &json))
         .transpose()
 }
+
+#[cfg(test)]
+pub(super) mod tests;
