@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::inbox::{self, Position};
 use super::rows::{self, SELECT_RUN, event_state, from_json, run_state};
+use super::walking;
 use crate::model::{EventId, EventState, Object, RuleSet, RuleSetId, Run, RunId};
 use crate::store::{Counts, RunFilter, StoreError, StoredEvent};
 
@@ -98,7 +99,7 @@ fn list(
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
-        match rows::run(row) {
+        match rows::run(row).and_then(|run| with_children(db, run)) {
             Ok(run) => found.push(run),
             Err(error) => tracing::error!(%error, "a run is left out of a list"),
         }
@@ -110,7 +111,17 @@ fn list(
 pub(super) fn run(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError> {
     let mut statement = db.prepare_cached(&format!("{SELECT_RUN} WHERE run.id = ?1"))?;
     let mut rows = statement.query([id.0])?;
-    rows.next()?.map(rows::run).transpose()
+    let run = rows.next()?.map(rows::run).transpose()?;
+    run.map(|run| with_children(db, run)).transpose()
+}
+
+/// A run with how its children are, if it has any.
+fn with_children(db: &Connection, mut run: Run) -> Result<Run, StoreError> {
+    // A child has no children.
+    if run.parent.is_none() {
+        run.children = walking::tally(db, run.id)?;
+    }
+    Ok(run)
 }
 
 /// The object that a child of `each` is about.

@@ -12,4 +12,5 @@ mod egress;
 mod fakes;
 mod routing;
 mod samples;
+mod walks;
 mod world;
