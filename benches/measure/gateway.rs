@@ -28,9 +28,19 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it over `directory` and waits until it listens.
+    /// Starts it over `directory` and waits until it listens. Its rules make no call.
     pub(super) fn start(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<Self> {
-        configure(directory, rules)?;
+        Self::start_beside(directory, rules, "http://127.0.0.1:9/API", 45)
+    }
+
+    /// The same with an Iconik at `base_url` that it may call so often in a second.
+    pub(super) fn start_beside(
+        directory: &Path,
+        rules: &[RuleFile],
+        base_url: &str,
+        calls_per_second: u32,
+    ) -> anyhow::Result<Self> {
+        configure(directory, rules, base_url, calls_per_second)?;
         let mut child = Command::new(env!("CARGO_BIN_EXE_cuegate"))
             .args(["serve", "--config", "cuegate.toml"])
             .current_dir(directory)
@@ -90,6 +100,12 @@ impl Gateway {
 
     /// Accepted events that are not routed yet.
     pub(super) fn unrouted(&self) -> anyhow::Result<u64> {
+        self.metric("cuegate_unrouted_events")?
+            .context("/metrics does not tell the unrouted events")
+    }
+
+    /// A whole number of `/metrics`, by its name with its labels; nothing if it is not there.
+    pub(super) fn metric(&self, name: &str) -> anyhow::Result<Option<u64>> {
         let mut stream = TcpStream::connect(self.admin)?;
         write!(
             stream,
@@ -97,10 +113,10 @@ impl Gateway {
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        answer
-            .lines()
-            .find_map(|line| line.strip_prefix("cuegate_unrouted_events ")?.parse().ok())
-            .context("/metrics does not tell the unrouted events")
+        Ok(answer.lines().find_map(|line| {
+            let value = line.strip_prefix(name)?.strip_prefix(' ')?;
+            value.parse().ok()
+        }))
     }
 
     /// Asks it to stop and waits until it has.
@@ -133,7 +149,13 @@ fn stat(pid: u32) -> Option<Vec<u64>> {
     Some(fields.map(|field| field.parse().unwrap_or(0)).collect())
 }
 
-fn configure(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<()> {
+fn configure(
+    directory: &Path,
+    rules: &[RuleFile],
+    base_url: &str,
+    calls_per_second: u32,
+) -> anyhow::Result<()> {
+    let per_20s = calls_per_second * 20;
     let (header, secret) = SECRET_HEADER
         .split_once(": ")
         .expect("a header has a name and a value");
@@ -146,11 +168,14 @@ drain = "10s"
 [store]
 url = "sqlite:data/cuegate.db"
 [iconik]
-base_url = "http://127.0.0.1:9/API" # the rules make no call
+base_url = "{base_url}"
+rate = {{ per_second = {calls_per_second}, per_20s = {per_20s} }}
 domain = "{DOMAIN}"
 app_id = "bench"
 auth_token = "bench"
 [sources.iconik]
+verify = {{ header = "{header}", secrets = ["{secret}"] }}
+[sources.other]
 verify = {{ header = "{header}", secrets = ["{secret}"] }}
 "#
     );

@@ -33,8 +33,10 @@ pub struct Gateway {
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
     router: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
     runner: JoinHandle<()>,
     domain: Option<JoinHandle<()>>,
+    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -74,7 +76,14 @@ impl Gateway {
             own_domain.subscribe(),
             Arc::clone(&parts.clock),
         )
+        .with_readiness(readiness.clone())
         .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
+        let scheduler = router::Scheduler::new(
+            Arc::clone(&store),
+            rules.active.subscribe(),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+        );
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
@@ -88,6 +97,7 @@ impl Gateway {
             },
         );
         let router = tokio::spawn(router.run(stopped(&stopping)));
+        let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
         let learning = config
@@ -95,6 +105,7 @@ impl Gateway {
             .domain
             .is_none()
             .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -103,8 +114,10 @@ impl Gateway {
             loaded,
             stopping,
             router,
+            scheduler,
             runner,
             domain: learning,
+            watching,
         })
     }
 
@@ -173,10 +186,15 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
+        self.watching.abort();
         if let Some(learning) = self.domain {
             learning.abort();
         }
-        for (part, task) in [("router", self.router), ("runner", self.runner)] {
+        for (part, task) in [
+            ("router", self.router),
+            ("scheduler", self.scheduler),
+            ("runner", self.runner),
+        ] {
             if let Err(error) = task.await {
                 tracing::error!(%error, part, "a part of the gateway did not stop by itself");
             }
@@ -186,6 +204,12 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+/// A store that has stopped writing does not begin again by itself.
+async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
+    let why = store.failed().await;
+    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -92,6 +92,16 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             connections: 1_024,
             request: Duration::from_secs(10),
+            circle: Circle::default(),
+        }
+    }
+}
+
+impl Default for Circle {
+    fn default() -> Self {
+        Self {
+            runs: 10,
+            within: Duration::from_secs(600),
         }
     }
 }

@@ -56,7 +56,7 @@ pub struct Config {
     pub egress: BTreeMap<String, Egress>,
     /// What rules see as `vars::NAME`.
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Bounds of what is accepted at the door.
+    /// Bounds of what is accepted at the door, and of circles.
     pub limits: Limits,
 }
 
@@ -261,4 +261,15 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request may take to arrive.
     pub request: Duration,
+    /// When a rule goes round in a circle.
+    pub circle: Circle,
+}
+
+/// `[limits] loop`
+#[derive(Clone, Copy, Debug)]
+pub struct Circle {
+    /// How often our own writes may wake one rule for one object.
+    pub runs: u32,
+    /// Inside this time.
+    pub within: Duration,
 }

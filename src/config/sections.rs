@@ -11,7 +11,9 @@ use reqwest::Url;
 
 use super::secrets::header_value;
 use super::section::{Section, Wrong};
-use super::{Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, egress, sources, vars};
+use super::{
+    Circle, Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, egress, sources, vars,
+};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -160,6 +162,15 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
         header_bytes: bytes(section, "headers", default.header_bytes, 8 * KIB),
         connections: section.integer("connections", default.connections, 1..=1_000_000),
         request: section.duration("request", default.request, 100 * MILLISECOND..=10 * MINUTE),
+        circle: section.table("loop", read_circle).unwrap_or_default(),
+    }
+}
+
+fn read_circle(section: &mut Section<'_, '_>) -> Circle {
+    let default = Circle::default();
+    Circle {
+        runs: section.integer("runs", default.runs, 1..=10_000),
+        within: section.duration("within", default.within, SECOND..=24 * HOUR),
     }
 }
 

@@ -119,6 +119,13 @@ fn limits(config: &Config) -> Lines {
         ("headers", size(limits.header_bytes)),
         ("connections", count(limits.connections)),
         ("request", text(format_duration(limits.request))),
+        (
+            "loop",
+            table([
+                ("runs", Value::Integer(limits.circle.runs.into())),
+                ("within", text(format_duration(limits.circle.within))),
+            ]),
+        ),
     ]
 }
 

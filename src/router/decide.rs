@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
-use crate::model::{Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of};
+use crate::model::{
+    Concurrency, Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of,
+};
 use crate::store::{Decision, NewRun};
 
 /// Whether an event belongs to the Iconik domain that this gateway serves.
@@ -40,12 +42,17 @@ pub(super) fn named_domain(event: &Event) -> Option<&str> {
 }
 
 /// Whether the rule's header wants the event. A pressed button is matched by the header that it was
-/// registered with and by nothing else.
+/// registered with and by nothing else, a time of a schedule by the rule whose schedule it is.
 pub(super) fn wants(rule: &RuleHeader, event: &Event) -> bool {
-    if event.kind == EventKind::Button {
-        return rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str());
+    match event.kind {
+        EventKind::Button => rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str()),
+        EventKind::Schedule => {
+            rule.schedule.is_some() && event.text("rule") == Some(rule.rule.as_str())
+        }
+        EventKind::Webhook | EventKind::Object | EventKind::Other => {
+            rule.on.iter().any(|pattern| pattern.matches(event))
+        }
     }
-    rule.on.iter().any(|pattern| pattern.matches(event))
 }
 
 /// The rule that a pressed button names.
@@ -179,7 +186,7 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             version: header.version.clone(),
             binding: BINDING_VERSION,
             lane: lane_of(header, event),
-            concurrency: header.concurrency,
+            concurrency: concurrency_of(header, event),
             debounce: header.debounce,
             priority: header.priority,
         }),
@@ -189,6 +196,14 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             decision.failures.push((rule, version, failure));
         }
     }
+}
+
+/// A fire while the walk of the one before is unfinished is dropped: it would find the same objects.
+fn concurrency_of(header: &RuleHeader, event: &Event) -> Concurrency {
+    if header.has_each && event.kind == EventKind::Schedule {
+        return Concurrency::Single;
+    }
+    header.concurrency
 }
 
 #[cfg(test)]

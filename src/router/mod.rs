@@ -5,15 +5,19 @@
 //! else has decided meanwhile. What goes wrong before the commit costs a repetition and nothing else.
 
 mod decide;
+mod health;
 #[cfg(test)]
 mod samples;
+mod scheduler;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -24,6 +28,10 @@ use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
 use crate::store::{Change, Decision, Routed, Routing, Store, StoreError};
 
 use self::decide::{Candidates, Domain, domain_of, named_rule};
+use self::health::Health;
+use crate::telemetry::{Part, Readiness};
+
+pub use self::scheduler::Scheduler;
 
 /// The most events that are decided about together. One commit for many is what makes routing fast; more than
 /// this only makes the first of them wait for the last one's `when`.
@@ -108,6 +116,7 @@ pub struct Router {
     domain: watch::Receiver<Option<String>>,
     clock: SharedClock,
     observer: Arc<dyn Observer>,
+    health: Health,
     programs: Programs,
 }
 
@@ -134,8 +143,16 @@ impl Router {
             domain,
             clock,
             observer: Arc::new(()),
+            health: Health::of(Part::Router, Readiness::new()),
             programs: Programs::default(),
         }
+    }
+
+    /// The same router, saying in `readiness` how it is.
+    #[must_use]
+    pub fn with_readiness(mut self, readiness: Readiness) -> Self {
+        self.health = Health::of(Part::Router, readiness);
+        self
     }
 
     /// The same router, telling `observer` what it does.
@@ -162,7 +179,18 @@ impl Router {
         let store = Arc::clone(&self.store);
         // Before looking for events, so that one that arrives meanwhile is not missed.
         let changed = store.changed(Change::Routable, POLL);
-        match self.route_batch().await {
+        let step = match AssertUnwindSafe(self.route_batch()).catch_unwind().await {
+            Ok(step) => step,
+            Err(panic) => {
+                self.programs = Programs::default();
+                self.health.panicked(&*panic);
+                return tokio::time::sleep(PAUSE).await;
+            }
+        };
+        if step.is_ok() {
+            self.health.well();
+        }
+        match step {
             Ok(Step::Routed { .. }) => {}
             Ok(Step::Stale) => tokio::time::sleep(PAUSE).await,
             Ok(Step::Idle) => changed.await,
@@ -173,6 +201,7 @@ impl Router {
             }
             Err(error) => {
                 tracing::error!(%error, "routing failed; nothing is lost, it is tried again");
+                self.health.failed(&error);
                 metrics::counter!("cuegate_route_failures_total").increment(1);
                 tokio::time::sleep(PAUSE).await;
             }

@@ -66,11 +66,11 @@ impl Door {
         wanted: &Wanted<'_>,
         progress: &mut Progress,
     ) -> Result<Outcome, End> {
-        self.outside.admit().await;
+        let permit = self.outside.admit(&progress.share()).await;
         let repeated = progress.open.is_some();
         self.open_intent(wanted, progress).await?;
         let began = Instant::now();
-        let outcome = self.outside.send(wanted.call).await;
+        let outcome = self.outside.send(permit, wanted.call).await;
         let took = began.elapsed();
         count(wanted.call, outcome_label(&outcome));
         metrics::histogram!("cuegate_call_seconds").record(took);

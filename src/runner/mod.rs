@@ -1,8 +1,8 @@
 //! Claims runs, advances them, performs their effects, and settles them.
 //!
 //! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
-//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while something happens; while it waits it is a
-//! row in the store.
+//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while
+//! something happens; while it waits it is a row in the store.
 
 mod backoff;
 mod calls;
@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, IconikClient, Reply};
+use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
@@ -72,25 +72,25 @@ pub trait Scripts: Send + Sync + Debug {
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Waits until one call may be sent. Nothing is written down about the call before that.
-    async fn admit(&self);
+    /// Waits until one call may be sent on this account. Nothing is written down about the call before that.
+    async fn admit(&self, share: &Share) -> Permit;
 
     /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
     /// By what may be done next.
-    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
 impl Outside for IconikClient {
-    async fn admit(&self) {
-        Self::admit(self).await;
+    async fn admit(&self, share: &Share) -> Permit {
+        Self::admit(self, share).await
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.send_admitted(call).await
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_admitted(permit, call).await
     }
 }
 

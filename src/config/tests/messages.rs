@@ -239,6 +239,9 @@ fn what_looks_like_verification_and_is_none_is_refused() {
         ("sources.a.verify = \"nothing\"", "no way to verify"),
         ("sources.a.verify = {}", "no way to verify"),
         ("sources.A.verify = \"none\"", "no name of a source"),
+        ("sources.schedule.verify = \"none\"", "gateway's own clock"),
+        ("limits.loop = { runs = 0 }", "out of range"),
+        ("limits.loop = { within = \"0s\" }", "out of range"),
         (
             "sources.a.verify = { header = \"x y\", secrets = [\"s\"] }",
             "no name of a header",

@@ -180,6 +180,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     headers = "32KiB"
     connections = 1024
     request = "10s"
+    loop = { runs = 10, within = "10m" }
 
     [sources.iconik]
     verify = { header = "x-secret", secrets = ["***", "***"] }

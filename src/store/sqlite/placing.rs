@@ -66,7 +66,7 @@ pub(super) fn place(db: &Connection, newcomer: &Newcomer<'_>) -> Result<Option<R
     }
     // A head that was never claimed may have lost its place just now.
     if state == "idle" || (replaces && state != "leased") {
-        lanes::advance(db, lane)?;
+        lanes::advance(db, lane, newcomer.at)?;
     }
     Ok(Some(run))
 }
@@ -110,6 +110,16 @@ fn quiet_until(debounce: Debounce, now: i64, since: i64) -> i64 {
 
 fn micros_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Puts a run at a place of its lane that another one has given up; the lane itself is the caller's affair.
+pub(super) fn insert_at(
+    db: &Connection,
+    newcomer: &Newcomer<'_>,
+    lane: i64,
+    seq: i64,
+) -> Result<RunId, StoreError> {
+    insert(db, newcomer, lane, seq, (None, None))
 }
 
 fn insert(

@@ -12,5 +12,6 @@ mod egress;
 mod fakes;
 mod routing;
 mod samples;
+mod schedules;
 mod walks;
 mod world;

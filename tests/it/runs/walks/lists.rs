@@ -1,6 +1,7 @@
 //! Which objects a walk finds, and what becomes of a run whose lists give trouble.
 
 use cuegate::engine::Outcome;
+use cuegate::iconik::Share;
 use cuegate::model::{
     DeadClass, Failure, Method, ParkedClass, Query, QuerySource, RunState, WaitsFor,
 };
@@ -181,7 +182,9 @@ async fn a_collection_that_loses_what_was_read_loses_nothing_that_was_not() {
         // The first page holds 50 of the 70, and is on its way.
         for number in 0..30 {
             let entry = format!("{contents}assets/{}/", id(number));
-            outside.send(&call(Method::Delete, &entry)).await.unwrap();
+            let permit = outside.admit(&Share::gateway()).await;
+            let taken_out = outside.send(permit, &call(Method::Delete, &entry)).await;
+            taken_out.unwrap();
         }
         first.release();
     };
