@@ -13,7 +13,7 @@ use cuegate::model::RuleFile;
 use serde_json::json;
 
 use super::events;
-use super::gateway::{Budgeted, Gateway, SECRET_HEADER};
+use super::gateway::{Gateway, SECRET_HEADER};
 use super::iconik::Iconik;
 
 const RULE: &str = r#"//! Reads an asset and numbers it.
