@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use super::account::Own;
 use super::adapters::ScriptWorkers;
+use super::routing::{Needs, RoutingTasks, to_watch};
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
-use crate::store::{Breaker, Change, SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -29,13 +29,11 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     sandbox: Arc<Sandbox>,
     readiness: Readiness,
-    rules: RuleLoader,
+    rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
-    router: JoinHandle<()>,
-    scheduler: JoinHandle<()>,
+    routing: RoutingTasks,
     runner: JoinHandle<()>,
-    learning: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -54,7 +52,7 @@ impl Gateway {
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
-        let rules = RuleLoader {
+        let rules = Arc::new(RuleLoader {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
@@ -62,30 +60,12 @@ impl Gateway {
             store: Arc::clone(&store),
             readiness: readiness.clone(),
             active: watch::Sender::new(None),
-        };
+            turn: Mutex::default(),
+        });
+        // Before the files are read, so that a change meanwhile is seen.
+        let watched = to_watch(&parts.rules);
         let loaded = rules.start().await?;
-        let own = Own::new(config.iconik.domain.clone());
         let stopping = watch::Sender::new(false);
-        let router = router::Router::new(
-            Arc::clone(&store),
-            Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
-            rules.active.subscribe(),
-            own.domain.subscribe(),
-            Arc::clone(&parts.clock),
-        )
-        .with_own_user(own.user.subscribe())
-        .with_breaker(Breaker {
-            runs: config.limits.circle.runs,
-            within: config.limits.circle.within,
-        })
-        .with_readiness(readiness.clone())
-        .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
-        let scheduler = router::Scheduler::new(
-            Arc::clone(&store),
-            rules.active.subscribe(),
-            Arc::clone(&parts.clock),
-            readiness.clone(),
-        );
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
@@ -97,11 +77,19 @@ impl Gateway {
                 ..runner::Options::default()
             },
         );
-        let router = tokio::spawn(router.run(stopped(&stopping)));
-        let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
-        let learning = tokio::spawn(own.learn(client));
+        let routing = RoutingTasks::start(Needs {
+            config,
+            parts,
+            store: Arc::clone(&store),
+            sandbox: Arc::clone(&sandbox),
+            client,
+            rules: Arc::clone(&rules),
+            watched,
+            readiness: readiness.clone(),
+            stopping: &stopping,
+        });
         Ok(Self {
             store,
             sandbox,
@@ -109,10 +97,8 @@ impl Gateway {
             rules,
             loaded,
             stopping,
-            router,
-            scheduler,
+            routing,
             runner,
-            learning,
         })
     }
 
@@ -181,15 +167,9 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
-        self.learning.abort();
-        for (part, task) in [
-            ("router", self.router),
-            ("scheduler", self.scheduler),
-            ("runner", self.runner),
-        ] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, part, "a part of the gateway did not stop by itself");
-            }
+        self.routing.stop().await;
+        if let Err(error) = self.runner.await {
+            tracing::error!(%error, part = "runner", "a part of the gateway did not stop by itself");
         }
         self.sandbox.stop().await;
         if let Err(error) = self.store.close().await {
@@ -217,7 +197,7 @@ fn site(base_url: &str) -> String {
 
 /// One observer for both.
 #[derive(Debug)]
-struct Observed(Arc<dyn Observer>);
+pub(super) struct Observed(pub(super) Arc<dyn Observer>);
 
 impl router::Observer for Observed {
     fn event_routed(&self, event: &crate::model::Event, decision: &crate::store::Decision) {

@@ -7,8 +7,10 @@
 mod account;
 mod adapters;
 mod gateway;
+mod routing;
 mod rules;
 mod serve;
+mod watching;
 
 pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};
