@@ -81,6 +81,7 @@ async fn metrics_show_the_store_and_survive_its_trouble() {
         unrouted: 7,
         events: vec![(EventState::WhenFailed, 2)],
         runs: vec![(RunState::Parked, 3)],
+        ..Counts::default()
     }));
     let listening = listen(store.clone()).await;
     let (status, text) = listening.status_of("/metrics").await;

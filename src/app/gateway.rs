@@ -11,6 +11,7 @@ use super::routing::{Needs, RoutingTasks, to_watch};
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
@@ -34,6 +35,7 @@ pub struct Gateway {
     stopping: watch::Sender<bool>,
     routing: RoutingTasks,
     runner: JoinHandle<()>,
+    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -46,6 +48,7 @@ impl Gateway {
         config.require_credentials()?;
         let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
+        let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
         let options = SqliteOptions::at(config.store.path.clone());
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
@@ -56,6 +59,7 @@ impl Gateway {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
+            targets: config.egress.keys().cloned().collect(),
             sandbox: Arc::clone(&sandbox),
             store: Arc::clone(&store),
             readiness: readiness.clone(),
@@ -74,6 +78,7 @@ impl Gateway {
             runner::Options {
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
+                targets: Arc::new(targets),
                 ..runner::Options::default()
             },
         );
@@ -90,6 +95,7 @@ impl Gateway {
             readiness: readiness.clone(),
             stopping: &stopping,
         });
+        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -99,6 +105,7 @@ impl Gateway {
             stopping,
             routing,
             runner,
+            watching,
         })
     }
 
@@ -167,6 +174,7 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
+        self.watching.abort();
         self.routing.stop().await;
         if let Err(error) = self.runner.await {
             tracing::error!(%error, part = "runner", "a part of the gateway did not stop by itself");
@@ -176,6 +184,12 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+/// A store that has stopped writing does not begin again by itself.
+async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
+    let why = store.failed().await;
+    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.

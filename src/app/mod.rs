@@ -70,6 +70,9 @@ pub enum StartError {
     /// The client cannot be made.
     #[error("{0}")]
     Client(#[from] SetupError),
+    /// A target of `[egress]` is of no use.
+    #[error("{0}")]
+    Egress(#[from] crate::egress::SetupError),
     /// A listener cannot be opened.
     #[error("cannot listen on {address}: {reason}; set `{key}` to a free address")]
     Listen {

@@ -14,6 +14,9 @@ pub(super) const DEDUP_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 /// How far a signed time may be from ours: what the Standard Webhooks libraries allow.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
+/// The largest answer of another system: what one step of a journal may hold.
+pub(super) const EGRESS_ANSWER_BYTES: u64 = 1 << 20;
+
 impl Default for Server {
     fn default() -> Self {
         Self {

@@ -19,8 +19,9 @@ use crate::config;
 use crate::model::{Call, Method, Secret};
 
 use super::address::Address;
-use super::budget::{Budget, RETRY_AFTER_MAX};
+use super::budget::{Budget, Permit, RETRY_AFTER_MAX};
 use super::error::{CallError, SetupError};
+use super::queue::Share;
 
 /// The longest answer that is read, in bytes: what one step of a journal may hold.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -100,25 +101,27 @@ impl IconikClient {
     /// # Errors
     /// Whatever is no complete answer with a status of success: see [`CallError`].
     pub async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.admit().await;
-        self.send_admitted(call).await
+        let permit = self.admit(&Share::gateway()).await;
+        self.send_admitted(permit, call).await
     }
 
-    /// Waits until the budget allows one request, and takes it. What has to be written down before a request
+    /// Waits until the budget allows one request on this account. What has to be written down before a request
     /// leaves is written after this, because the wait may be long.
-    pub async fn admit(&self) {
+    pub async fn admit(&self, share: &Share) -> Permit {
         let asked = Instant::now();
-        self.budget.admit().await;
+        let permit = self.budget.admit(share).await;
         metrics::histogram!("cuegate_iconik_budget_wait_seconds").record(asked.elapsed());
+        permit
     }
 
     /// Sends one request that was admitted, at once; otherwise like [`Self::send`].
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub async fn send_admitted(&self, call: &Call) -> Result<Reply, CallError> {
+    pub async fn send_admitted(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
         let url = self.address.url(&call.path)?;
         let sent = Instant::now();
+        permit.used();
         let outcome = self.exchange(call, url).await;
         let method = call.method.as_str();
         let status = match &outcome {

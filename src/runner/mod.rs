@@ -10,6 +10,7 @@ mod decision;
 mod dispatch;
 mod door;
 mod drive;
+mod egress;
 mod lookups;
 mod permission;
 mod programs;
@@ -26,8 +27,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
+use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, IconikClient, Reply};
+use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
@@ -39,7 +41,7 @@ use self::programs::Programs;
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a rule from the top to its next effect or to its end.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
     ///
     /// # Errors
     ///
@@ -49,7 +51,7 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String>;
@@ -58,25 +60,25 @@ pub trait Scripts: Send + Sync + Debug {
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Waits until one call may be sent. Nothing is written down about the call before that.
-    async fn admit(&self);
+    /// Waits until one call may be sent on this account. Nothing is written down about the call before that.
+    async fn admit(&self, share: &Share) -> Permit;
 
     /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
     /// By what may be done next.
-    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
 impl Outside for IconikClient {
-    async fn admit(&self) {
-        Self::admit(self).await;
+    async fn admit(&self, share: &Share) -> Permit {
+        Self::admit(self, share).await
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.send_admitted(call).await
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_admitted(permit, call).await
     }
 }
 
@@ -120,6 +122,8 @@ pub struct Options {
     pub drain: Duration,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
+    /// The other systems that rules may speak to.
+    pub targets: Arc<Egress>,
 }
 
 impl Default for Options {
@@ -129,6 +133,7 @@ impl Default for Options {
             per_rule: 48,
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
+            targets: Arc::new(Egress::none()),
         }
     }
 }
@@ -154,6 +159,7 @@ impl Runner {
         let door = Door {
             store: Arc::clone(&store),
             outside,
+            targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),

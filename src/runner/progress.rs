@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::engine::BINDING_VERSION;
+use crate::iconik::Share;
 use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Claim, Intent, Lease, Settlement, Waits, Walk};
@@ -74,6 +75,15 @@ impl Progress {
             open: claim.open_intent,
             logs: Vec::new(),
             walk: claim.walk,
+        }
+    }
+
+    /// On whose account its calls go.
+    pub(super) fn share(&self) -> Share {
+        Share {
+            priority: self.run.priority,
+            rule: self.run.rule.clone(),
+            source: self.event.source.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuegate::clock::{Clock as _, SystemClock};
 use cuegate::config;
@@ -117,13 +118,11 @@ fn rule(example: &str, allow: &[&str]) -> Rule {
 /// Advances a rule to its end, as the runner does; the journal and the end.
 async fn drive(rule: &Rule, client: &IconikClient) -> (Vec<Step>, Outcome) {
     let event = event();
-    let moment = Moment {
-        started_at: SystemClock.now(),
-    };
+    let moment = Moment::of_run(SystemClock.now());
     let mut journal: Vec<Step> = Vec::new();
     while journal.len() <= CALLS_MAX {
         let outcome = rule
-            .advance(moment, &event, Arc::from(journal.clone()))
+            .advance(&moment, &event, Arc::from(journal.clone()))
             .outcome;
         let Outcome::Effect(effect) = outcome else {
             return (journal, outcome);
@@ -173,6 +172,7 @@ async fn every_example_does_what_it_shows() {
     for function in engine::functions() {
         let options = SimulatorOptions {
             seed: Some(seed()),
+            index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))
@@ -184,7 +184,7 @@ async fn every_example_does_what_it_shows() {
         let ended_well = match &outcome {
             Outcome::Finished => true,
             Outcome::Skipped(_) => function.example.contains("skip("),
-            Outcome::Effect(_) | Outcome::Failed(_) => false,
+            Outcome::Effect(_) | Outcome::Found(_) | Outcome::Failed(_) => false,
         };
         let used: Vec<_> = journal
             .iter()
@@ -220,6 +220,7 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
         let simulator = Simulator::start(
             SimulatorOptions {
                 seed: Some(seed()),
+                index_lag: Duration::ZERO,
                 ..SimulatorOptions::default()
             },
             Arc::new(SystemClock),
@@ -271,6 +272,7 @@ async fn requests() -> String {
     for function in engine::functions() {
         let options = SimulatorOptions {
             seed: Some(seed()),
+            index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))

@@ -54,7 +54,7 @@ pub(super) fn route(
                 if someone_waits {
                     let arrived: Event =
                         from_json(format_args!("event number {event}"), &entry.json)?;
-                    waits::event_arrived(db, event, &arrived)?;
+                    waits::event_arrived(db, event, &arrived, routing.at)?;
                 }
             }
             None => duplicates.push(place),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cuegate::engine::{Advance, Moment, Outcome, When};
-use cuegate::iconik::{CallError, Reply};
+use cuegate::iconik::{CallError, Permit, Reply, Share};
 use cuegate::model::{Call, Effect, Event, LogLevel, LogLine, Program, RunId, Step};
 use cuegate::router;
 use cuegate::runner::{self, Outside};
@@ -61,7 +61,7 @@ impl runner::Scripts for Rules {
         &self,
         program: &Arc<Program>,
         _run: RunId,
-        _moment: Moment,
+        _moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String> {
@@ -150,12 +150,13 @@ impl Iconik {
 
 #[async_trait]
 impl Outside for Iconik {
-    async fn admit(&self) {
+    async fn admit(&self, _share: &Share) -> Permit {
         self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let _admitted = self.admission.read().await;
+        Permit::default()
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+    async fn send(&self, _permit: Permit, call: &Call) -> Result<Reply, CallError> {
         self.sent.lock().unwrap().push(call.clone());
         let _open = self.gate.read().await;
         if let Some(outcome) = self.outcomes.lock().unwrap().pop_front() {

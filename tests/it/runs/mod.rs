@@ -8,6 +8,7 @@
 mod concurrency;
 mod crashes;
 mod door;
+mod egress;
 mod fakes;
 mod routing;
 mod samples;
