@@ -7,7 +7,9 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::adapters::ScriptWorkers;
-use super::routing::{Needs, RoutingTasks, to_watch};
+use super::keeping::Keeper;
+use super::loops::Loops;
+use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
@@ -33,9 +35,8 @@ pub struct Gateway {
     rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
-    routing: RoutingTasks,
-    runner: JoinHandle<()>,
-    watching: JoinHandle<()>,
+    loops: Loops,
+    learning: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -45,13 +46,20 @@ impl Gateway {
     ///
     /// When a part cannot be had at all. Rules that do not load are no error: see [`Self::rules_loaded`].
     pub async fn start(config: &Config, parts: &Parts) -> Result<Self, StartError> {
+        Self::start_saying(config, parts, Readiness::new()).await
+    }
+
+    /// The same, saying in `readiness` how far it is.
+    pub(super) async fn start_saying(
+        config: &Config,
+        parts: &Parts,
+        readiness: Readiness,
+    ) -> Result<Self, StartError> {
         config.require_credentials()?;
-        let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
         let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
-        let options = SqliteOptions::at(config.store.path.clone());
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
+        let store = SqliteStore::open(store_options(config), Arc::clone(&parts.clock)).await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
@@ -82,9 +90,8 @@ impl Gateway {
                 ..runner::Options::default()
             },
         );
-        let until = stopped(&stopping);
-        let runner = tokio::spawn(async move { runner.run(until).await });
-        let routing = RoutingTasks::start(Needs {
+        let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
+        let needs = Needs {
             config,
             parts,
             store: Arc::clone(&store),
@@ -94,8 +101,18 @@ impl Gateway {
             watched,
             readiness: readiness.clone(),
             stopping: &stopping,
-        });
-        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
+        };
+        let learning = start_routing(needs, &mut loops);
+        let until = stopped(&stopping);
+        loops.run("the runner", async move { runner.run(until).await });
+        let keeper = Keeper::new(
+            Arc::clone(&store),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+            config,
+        );
+        loops.run("retention", keeper.clone().prune(stopped(&stopping)));
+        loops.run("the watch over the store", keeper.watch(stopped(&stopping)));
         Ok(Self {
             store,
             sandbox,
@@ -103,9 +120,8 @@ impl Gateway {
             rules,
             loaded,
             stopping,
-            routing,
-            runner,
-            watching,
+            loops,
+            learning,
         })
     }
 
@@ -174,22 +190,13 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
-        self.watching.abort();
-        self.routing.stop().await;
-        if let Err(error) = self.runner.await {
-            tracing::error!(%error, part = "runner", "a part of the gateway did not stop by itself");
-        }
+        self.learning.abort();
+        self.loops.stopped().await;
         self.sandbox.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
-}
-
-/// A store that has stopped writing does not begin again by itself.
-async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
-    let why = store.failed().await;
-    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.
@@ -198,6 +205,15 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
     async move {
         // An error means that the gateway itself is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
+    }
+}
+
+/// The store as the configuration wants it.
+fn store_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        min_free: config.store.retention.min_free,
+        allow_network_fs: config.store.allow_network_fs,
+        ..SqliteOptions::at(config.store.path.clone())
     }
 }
 

@@ -6,7 +6,10 @@
 
 mod account;
 mod adapters;
+mod foyer;
 mod gateway;
+mod keeping;
+mod loops;
 mod routing;
 mod rules;
 mod serve;
@@ -14,6 +17,7 @@ mod watching;
 
 pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};
+pub use keeping::{prune, retention_cut};
 pub use rules::{RulesAt, RulesError, RulesLoaded};
 pub use serve::App;
 

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::account::Own;
 use super::adapters::ScriptWorkers;
 use super::gateway::{Observed, stopped};
+use super::loops::Loops;
 use super::rules::{RuleLoader, RulesAt};
 use super::{Parts, watching};
 use crate::authoring::Fingerprint;
@@ -34,48 +35,24 @@ pub(super) struct Needs<'a> {
     pub(super) stopping: &'a watch::Sender<bool>,
 }
 
-/// The tasks at work.
-#[derive(Debug)]
-pub(super) struct RoutingTasks {
-    tasks: Vec<(&'static str, JoinHandle<()>)>,
-    learning: JoinHandle<()>,
-}
-
-impl RoutingTasks {
-    /// Begins all of them.
-    pub(super) fn start(needs: Needs<'_>) -> Self {
-        let own = Own::new(needs.config.iconik.domain.clone());
-        let router = router(&needs, &own);
-        let scheduler = router::Scheduler::new(
-            needs.store,
-            needs.rules.active.subscribe(),
-            Arc::clone(&needs.parts.clock),
-            needs.readiness,
-        );
-        let until = || stopped(needs.stopping);
-        let mut tasks = vec![
-            ("router", tokio::spawn(router.run(until()))),
-            ("scheduler", tokio::spawn(scheduler.run(until()))),
-        ];
-        if let Some((directory, print)) = needs.watched {
-            let watcher = watching::watch(directory, needs.rules, print, until());
-            tasks.push(("watcher of the rules", tokio::spawn(watcher)));
-        }
-        Self {
-            tasks,
-            learning: tokio::spawn(own.learn(needs.client)),
-        }
+/// Begins all of them; the task that finds out who we are ends by itself.
+pub(super) fn start_routing(needs: Needs<'_>, loops: &mut Loops) -> JoinHandle<()> {
+    let own = Own::new(needs.config.iconik.domain.clone());
+    let router = router(&needs, &own);
+    let scheduler = router::Scheduler::new(
+        needs.store,
+        needs.rules.active.subscribe(),
+        Arc::clone(&needs.parts.clock),
+        needs.readiness,
+    );
+    let until = || stopped(needs.stopping);
+    loops.run("the router", router.run(until()));
+    loops.run("the scheduler", scheduler.run(until()));
+    if let Some((directory, print)) = needs.watched {
+        let watcher = watching::watch(directory, needs.rules, print, until());
+        loops.run("the watch over the rules", watcher);
     }
-
-    /// Waits for their ends; they have been told.
-    pub(super) async fn stop(self) {
-        self.learning.abort();
-        for (part, task) in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, part, "a part of the gateway did not stop by itself");
-            }
-        }
-    }
+    tokio::spawn(own.learn(needs.client))
 }
 
 /// The directory to watch, and what it is like now.

@@ -45,7 +45,9 @@ macro_rules! store_contract {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                crate::store_contract::$group::$name(&$place).await;
+                let place = $place;
+                crate::store_contract::$group::$name(&place).await;
+                crate::store_contract::holds_together(&place).await;
             })+
         })+
     };
@@ -165,6 +167,12 @@ macro_rules! store_contract {
     };
 }
 pub(crate) use store_contract;
+
+/// Whatever was done, no promise about what is stored is broken.
+pub(crate) async fn holds_together(place: &dyn Place) {
+    let findings = place.open().await.check().await.unwrap();
+    assert_eq!(findings, []);
+}
 
 /// So many seconds after an arbitrary moment.
 pub(crate) fn at(seconds: i64) -> Timestamp {
