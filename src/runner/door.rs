@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::model::{Answer, Digest, Effect, Step};
-use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError};
+use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError, WalkPage};
 
 use super::lookups::Lookups;
 use super::programs::Known;
@@ -61,7 +61,7 @@ impl Door {
         let asked = Asked { effect, digest };
         match effect {
             Effect::Call(call) => self.call(known, progress, &asked, call).await,
-            Effect::Sleep(sleep) => self.sleep(progress, &asked, sleep).await,
+            Effect::Sleep(sleep) => self.sleep(known, progress, &asked, sleep).await,
             Effect::WaitForEvent(wait) => self.wait_for_event(progress, &asked, wait).await,
             Effect::WaitForJob(wait) => self.wait_for_job(known, progress, &asked, wait).await,
             Effect::Egress(call) => self.egress(known, progress, &asked, call).await,
@@ -92,6 +92,21 @@ impl Door {
                 Ok(())
             }
             None => Err(End::Gone),
+        }
+    }
+
+    /// Stores a page of a walk; answers how many objects it has found.
+    pub(super) async fn extend_walk(
+        &self,
+        progress: &Progress,
+        page: &WalkPage,
+    ) -> Result<u64, End> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.extend_walk(page.clone()).await {
+                Ok(found) => return found.ok_or(End::Gone),
+                Err(error) => patience.rest(self, progress, error).await?,
+            }
         }
     }
 

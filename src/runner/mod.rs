@@ -1,8 +1,8 @@
 //! Claims runs, advances them, performs their effects, and settles them.
 //!
 //! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
-//! are what they decide, without any I/O. A run holds a task only while something happens; while it waits it is a
-//! row in the store.
+//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while
+//! something happens; while it waits it is a row in the store.
 
 mod backoff;
 mod calls;
@@ -18,6 +18,7 @@ mod progress;
 #[cfg(test)]
 mod samples;
 mod waiting;
+mod walking;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
-use crate::model::{Call, Event, Program, Run, RunId, Step};
+use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
 use self::door::Door;
@@ -55,6 +56,17 @@ pub trait Scripts: Send + Sync + Debug {
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String>;
+
+    /// The order key that the rule's `lane` gives each of the events, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::advance`]; that `lane` fails on an event is an answer about that event.
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String>;
 }
 
 /// Sends calls.

@@ -42,6 +42,23 @@ impl End {
     }
 }
 
+impl End {
+    /// A run that waits goes on at this time at the latest.
+    pub(super) fn no_later_than(mut self, at: Timestamp) -> Self {
+        if let Self::Settle(Settlement::Waiting { until, .. }) = &mut self {
+            *until = at.min(*until);
+        }
+        self
+    }
+}
+
+/// When a run is given up that is still unfinished.
+pub(super) fn expires_at(run: &Run, expires: Duration) -> Timestamp {
+    run.created_at
+        .checked_add(expires)
+        .unwrap_or(Timestamp::MAX)
+}
+
 /// A claimed run with its journal as it grows.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -90,6 +107,11 @@ impl Progress {
     /// The number of the step that comes next.
     pub(super) fn next_step(&self) -> u32 {
         count(self.journal.iter())
+    }
+
+    /// The journal from a step on.
+    pub(super) fn journal_from(&self, step: usize) -> &[Step] {
+        self.journal.get(step..).unwrap_or_default()
     }
 
     /// The journal's size.

@@ -56,6 +56,7 @@ impl From<StoreError> for Refusal {
         let words = error.to_string();
         let (status, hint) = match error {
             StoreError::Refused(_) => (StatusCode::CONFLICT, ""),
+            StoreError::Pruned(_) => (StatusCode::GONE, ""),
             StoreError::Overloaded => (StatusCode::TOO_MANY_REQUESTS, "ask again in a moment"),
             StoreError::Closed => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -65,7 +66,11 @@ impl From<StoreError> for Refusal {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "look at the disk and compare with a backup; nothing else is affected",
             ),
-            StoreError::Locked(_) | StoreError::Schema(_) | StoreError::Failed(_) => (
+            StoreError::Locked(_)
+            | StoreError::Schema(_)
+            | StoreError::Unsuitable(_)
+            | StoreError::NoRoom(_)
+            | StoreError::Failed(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "look into the gateway's log",
             ),

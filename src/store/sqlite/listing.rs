@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::inbox::{self, Position};
 use super::query::Query;
 use super::rows::{self, event_state, from_json, micros, run_state, select_run, time};
-use super::{pausing, routing};
+use super::{pausing, routing, walking};
 use crate::model::{EventId, EventState, Object, RuleId, RuleSet, RuleSetId, Run, RunId, RunState};
 use crate::store::{ClassCount, Counts, Matching, RunFilter, StoreError, StoredEvent};
 
@@ -101,7 +101,7 @@ pub(super) fn runs(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, Stor
         let mut statement = db.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(query.values_and(limit)))?;
         while let Some(row) = rows.next()? {
-            match rows::run(row) {
+            match rows::run(row).and_then(|run| with_children(db, run)) {
                 Ok(run) => found.push(run),
                 Err(error) => tracing::error!(%error, "a run is left out of a list"),
             }
@@ -284,7 +284,9 @@ pub(super) fn run(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError>
     let mut statement = db.prepare_cached(&format!("{} WHERE run.id = ?1", select_run("")))?;
     let mut rows = statement.query([id.0])?;
     match rows.next()? {
-        Some(row) => rows::run(row).map(Some),
+        Some(row) => rows::run(row)
+            .and_then(|run| with_children(db, run))
+            .map(Some),
         None => gone(db, id).map_or(Ok(None), Err),
     }
 }
@@ -312,6 +314,15 @@ fn gone(db: &Connection, id: RunId) -> Option<StoreError> {
         ))),
         Err(error) => Some(error.into()),
     }
+}
+
+/// A run with how its children are, if it has any.
+fn with_children(db: &Connection, mut run: Run) -> Result<Run, StoreError> {
+    // A child has no children.
+    if run.parent.is_none() {
+        run.children = walking::tally(db, run.id)?;
+    }
+    Ok(run)
 }
 
 /// The object that a child of `each` is about.
@@ -393,3 +404,6 @@ pub(super) fn rule_set(db: &Connection, id: &RuleSetId) -> Result<Option<RuleSet
     json.map(|json| from_json(format_args!("rule set {id}"), &json))
         .transpose()
 }
+
+#[cfg(test)]
+pub(super) mod tests;

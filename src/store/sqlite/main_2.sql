@@ -76,6 +76,7 @@ CREATE INDEX run_by_rule ON run (rule, state, id);
 CREATE INDEX run_by_event ON run (event);
 CREATE INDEX run_by_object ON run (object, id) WHERE object IS NOT NULL;
 CREATE INDEX run_by_parent ON run (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX run_open_child ON run (parent, state) WHERE parent IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX run_dead_letter ON run (id) WHERE state = 'dead' AND followed_by IS NULL;
 CREATE TRIGGER run_counted AFTER INSERT ON run BEGIN
     INSERT INTO run_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET number = number + 1;

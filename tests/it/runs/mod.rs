@@ -13,4 +13,5 @@ mod fakes;
 mod routing;
 mod samples;
 mod schedules;
+mod walks;
 mod world;

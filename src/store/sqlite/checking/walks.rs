@@ -13,14 +13,14 @@ pub(super) const PROMISES: &[Promise] = &[
     Promise {
         kind: "walk_objects",
         search: Search::Sql(
-            "SELECT 'run ' || walk.run, 'its walk has found ' || objects || ' objects and made runs for ' || released
+            "SELECT 'run ' || walk.run, 'its walk has found ' || objects || ' objects and made runs for ' || walk.released
                     || ', and ' || coalesce(there, 0) || ' are left to be made', walk.run, 0
              FROM walk JOIN run ON run.id = walk.run
              LEFT JOIN (SELECT walk_object.run AS of_run, count(*) AS there, min(number) AS first, max(number) AS last
                         FROM walk_object JOIN walk ON walk.run = walk_object.run
                         WHERE number >= walk.released GROUP BY walk_object.run) ON of_run = walk.run
              WHERE run.pruned_at IS NULL
-             AND (objects - released <> coalesce(there, 0) OR first <> released OR last <> objects - 1)",
+             AND (objects - walk.released <> coalesce(there, 0) OR first <> walk.released OR last <> objects - 1)",
         ),
         remedy: "the objects that are left are numbered anew",
         repair: Some(renumber),
