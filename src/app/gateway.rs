@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use super::account::Own;
 use super::adapters::ScriptWorkers;
 use super::keeping::Keeper;
 use super::loops::Loops;
+use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
-use crate::store::{Breaker, Change, SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -32,7 +32,7 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     sandbox: Arc<Sandbox>,
     readiness: Readiness,
-    rules: RuleLoader,
+    rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
     loops: Loops,
@@ -63,7 +63,7 @@ impl Gateway {
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
-        let rules = RuleLoader {
+        let rules = Arc::new(RuleLoader {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
@@ -72,30 +72,12 @@ impl Gateway {
             store: Arc::clone(&store),
             readiness: readiness.clone(),
             active: watch::Sender::new(None),
-        };
+            turn: Mutex::default(),
+        });
+        // Before the files are read, so that a change meanwhile is seen.
+        let watched = to_watch(&parts.rules);
         let loaded = rules.start().await?;
-        let own = Own::new(config.iconik.domain.clone());
         let stopping = watch::Sender::new(false);
-        let router = router::Router::new(
-            Arc::clone(&store),
-            Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
-            rules.active.subscribe(),
-            own.domain.subscribe(),
-            Arc::clone(&parts.clock),
-        )
-        .with_own_user(own.user.subscribe())
-        .with_breaker(Breaker {
-            runs: config.limits.circle.runs,
-            within: config.limits.circle.within,
-        })
-        .with_readiness(readiness.clone())
-        .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
-        let scheduler = router::Scheduler::new(
-            Arc::clone(&store),
-            rules.active.subscribe(),
-            Arc::clone(&parts.clock),
-            readiness.clone(),
-        );
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
@@ -109,8 +91,18 @@ impl Gateway {
             },
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
-        loops.run("the router", router.run(stopped(&stopping)));
-        loops.run("the scheduler", scheduler.run(stopped(&stopping)));
+        let needs = Needs {
+            config,
+            parts,
+            store: Arc::clone(&store),
+            sandbox: Arc::clone(&sandbox),
+            client,
+            rules: Arc::clone(&rules),
+            watched,
+            readiness: readiness.clone(),
+            stopping: &stopping,
+        };
+        let learning = start_routing(needs, &mut loops);
         let until = stopped(&stopping);
         loops.run("the runner", async move { runner.run(until).await });
         let keeper = Keeper::new(
@@ -121,7 +113,6 @@ impl Gateway {
         );
         loops.run("retention", keeper.clone().prune(stopped(&stopping)));
         loops.run("the watch over the store", keeper.watch(stopped(&stopping)));
-        let learning = tokio::spawn(own.learn(client));
         Ok(Self {
             store,
             sandbox,
@@ -236,7 +227,7 @@ fn site(base_url: &str) -> String {
 
 /// One observer for both.
 #[derive(Debug)]
-struct Observed(Arc<dyn Observer>);
+pub(super) struct Observed(pub(super) Arc<dyn Observer>);
 
 impl router::Observer for Observed {
     fn event_routed(&self, event: &crate::model::Event, decision: &crate::store::Decision) {

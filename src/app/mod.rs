@@ -10,8 +10,10 @@ mod foyer;
 mod gateway;
 mod keeping;
 mod loops;
+mod routing;
 mod rules;
 mod serve;
+mod watching;
 
 pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};

@@ -44,7 +44,7 @@ async fn serve(config: Config, terminal: &mut Terminal) -> Exit {
     };
     if let RulesLoaded::LastGood(error) | RulesLoaded::None(error) = app.gateway().rules_loaded() {
         terminal.complain(&format!(
-            "{error}\n\nThe rules were not taken. Mend them and send SIGHUP, or start again."
+            "{error}\n\nThe rules were not taken. Mend them: they are loaded again as soon as the directory is quiet."
         ));
     }
     // One request to reload that waits is as good as many.
