@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuegate::clock::{Clock as _, SystemClock};
 use cuegate::config;
@@ -171,6 +172,7 @@ async fn every_example_does_what_it_shows() {
     for function in engine::functions() {
         let options = SimulatorOptions {
             seed: Some(seed()),
+            index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))
@@ -218,6 +220,7 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
         let simulator = Simulator::start(
             SimulatorOptions {
                 seed: Some(seed()),
+                index_lag: Duration::ZERO,
                 ..SimulatorOptions::default()
             },
             Arc::new(SystemClock),
@@ -269,6 +272,7 @@ async fn requests() -> String {
     for function in engine::functions() {
         let options = SimulatorOptions {
             seed: Some(seed()),
+            index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
         let simulator = Simulator::start(options, Arc::new(SystemClock))

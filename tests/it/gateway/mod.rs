@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cuegate::clock::SystemClock;
 use cuegate::model::{EventId, RunState};
@@ -45,6 +46,7 @@ pub(crate) async fn simulated(seed: Value) -> Simulator {
     let options = SimulatorOptions {
         seed: Some(seed),
         credentials: vec![Credential::new("gateway-app", AUTH_TOKEN, GATEWAY_USER)],
+        index_lag: Duration::ZERO,
         ..SimulatorOptions::default()
     };
     Simulator::start(options, Arc::new(SystemClock))
