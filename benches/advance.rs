@@ -11,6 +11,8 @@
 mod events;
 #[path = "measure/figures.rs"]
 mod figures;
+#[path = "measure/machine.rs"]
+mod machine;
 #[path = "measure/stored.rs"]
 mod stored;
 
@@ -26,7 +28,8 @@ use cuegate::model::{Answer, Event, Program, RuleFile, RuleId, RuleVersion, RunI
 use cuegate::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use self::figures::{Rounds, Series, machine};
+use self::figures::{Rounds, Series};
+use self::machine::machine;
 
 const BODY_BYTES: usize = 1536;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::engine::{Advance, Moment, When};
-use crate::model::{Event, Program, RunId, Step};
+use crate::model::{Event, Failure, Program, RunId, Step};
 use crate::sandbox::Sandbox;
 use crate::{router, runner};
 
@@ -39,6 +39,17 @@ impl runner::Scripts for ScriptWorkers {
     ) -> Result<Advance, String> {
         self.0
             .advance(program, run, moment, event, journal)
+            .await
+            .map_err(|e| e.to_string())
+    }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
+        self.0
+            .lane(program, events)
             .await
             .map_err(|e| e.to_string())
     }

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -14,6 +14,9 @@ pub(super) const DEDUP_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 /// How far a signed time may be from ours: what the Standard Webhooks libraries allow.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
+/// The largest answer of another system: what one step of a journal may hold.
+pub(super) const EGRESS_ANSWER_BYTES: u64 = 1 << 20;
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -21,6 +24,8 @@ impl Default for Server {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             public_url: None,
             drain: Duration::from_secs(50),
+            admin_tokens: Vec::new(),
+            metrics: MetricsFor::Token,
         }
     }
 }
@@ -29,6 +34,20 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: "data/cuegate.db".into(),
+            retention: Retention::default(),
+            allow_network_fs: false,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let ninety_days = Duration::from_secs(90 * 24 * 3_600);
+        Self {
+            events: ninety_days,
+            journals: ninety_days,
+            max_size: 20_000_000_000,
+            min_free: 1_000_000_000,
         }
     }
 }
@@ -89,6 +108,16 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             connections: 1_024,
             request: Duration::from_secs(10),
+            circle: Circle::default(),
+        }
+    }
+}
+
+impl Default for Circle {
+    fn default() -> Self {
+        Self {
+            runs: 10,
+            within: Duration::from_secs(600),
         }
     }
 }

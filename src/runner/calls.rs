@@ -43,7 +43,8 @@ impl Door {
         asked: &Asked<'_>,
         call: &Call,
     ) -> Result<(), End> {
-        let wanted = Wanted::permitted(known, progress, asked, call)?;
+        let wanted = Wanted::permitted(known, progress, asked, call)
+            .map_err(|failure| progress.dead(*failure))?;
         if let Some(kept) = self.kept(&wanted) {
             count(call, "kept");
             let at = self.clock.now();
@@ -65,11 +66,11 @@ impl Door {
         wanted: &Wanted<'_>,
         progress: &mut Progress,
     ) -> Result<Outcome, End> {
-        self.outside.admit().await;
+        let permit = self.outside.admit(&progress.share()).await;
         let repeated = progress.open.is_some();
         self.open_intent(wanted, progress).await?;
         let began = Instant::now();
-        let outcome = self.outside.send(wanted.call).await;
+        let outcome = self.outside.send(permit, wanted.call).await;
         let took = began.elapsed();
         count(wanted.call, outcome_label(&outcome));
         metrics::histogram!("cuegate_call_seconds").record(took);
@@ -194,17 +195,15 @@ impl<'a> Wanted<'a> {
         progress: &Progress,
         asked: &'a Asked<'a>,
         call: &'a Call,
-    ) -> Result<Self, End> {
-        let operation = permit(&known.program, call).map_err(|failure| progress.dead(*failure))?;
+    ) -> Result<Self, Box<Failure>> {
+        let operation = permit(&known.program, call)?;
         let wanted = Self {
             known,
             asked,
             call,
             class: operations::class_of(operation, call.body.as_ref()),
         };
-        wanted
-            .within_limits(progress)
-            .map_err(|failure| progress.dead(*failure))?;
+        wanted.within_limits(progress)?;
         Ok(wanted)
     }
 

@@ -3,7 +3,7 @@
 //! Permission, then the intent durable in the journal, then the call, then its answer in the journal. So a write
 //! is never sent that the store does not know of, and one of which nobody knows whether it happened is found
 //! again as an open intent. Reads leave no intent; repeating them costs nothing. `calls` speaks with Iconik,
-//! `waiting` with the clock.
+//! `egress` with other systems, `waiting` with the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
-use crate::model::{Answer, DeadClass, Digest, Effect, EgressCall, Failure, Step};
-use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError};
+use crate::egress::Egress;
+use crate::model::{Answer, Digest, Effect, Step};
+use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError, WalkPage};
 
 use super::lookups::Lookups;
 use super::programs::Known;
@@ -33,6 +34,7 @@ const STORE_PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Door {
     pub(super) store: Arc<dyn Store>,
     pub(super) outside: Arc<dyn Outside>,
+    pub(super) targets: Arc<Egress>,
     pub(super) clock: SharedClock,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) lookups: Lookups,
@@ -59,10 +61,10 @@ impl Door {
         let asked = Asked { effect, digest };
         match effect {
             Effect::Call(call) => self.call(known, progress, &asked, call).await,
-            Effect::Sleep(sleep) => self.sleep(progress, &asked, sleep).await,
+            Effect::Sleep(sleep) => self.sleep(known, progress, &asked, sleep).await,
             Effect::WaitForEvent(wait) => self.wait_for_event(progress, &asked, wait).await,
             Effect::WaitForJob(wait) => self.wait_for_job(known, progress, &asked, wait).await,
-            Effect::Egress(call) => Err(progress.dead(no_target(call))),
+            Effect::Egress(call) => self.egress(known, progress, &asked, call).await,
             Effect::State(call) => {
                 let step = StateStep {
                     lease: progress.lease,
@@ -90,6 +92,21 @@ impl Door {
                 Ok(())
             }
             None => Err(End::Gone),
+        }
+    }
+
+    /// Stores a page of a walk; answers how many objects it has found.
+    pub(super) async fn extend_walk(
+        &self,
+        progress: &Progress,
+        page: &WalkPage,
+    ) -> Result<u64, End> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.extend_walk(page.clone()).await {
+                Ok(found) => return found.ok_or(End::Gone),
+                Err(error) => patience.rest(self, progress, error).await?,
+            }
         }
     }
 
@@ -179,12 +196,4 @@ impl Patience {
         self.pause = (self.pause * 2).min(STORE_PAUSE_MAX);
         Ok(())
     }
-}
-
-fn no_target(call: &EgressCall) -> Failure {
-    let message = format!(
-        "there is no target `{}` under [egress] in the configuration",
-        call.target
-    );
-    Failure::new(DeadClass::Permission, message)
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::SharedClock;
-use crate::engine::{Advance, Moment, Outcome};
+use crate::engine::{Advance, Outcome};
 use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
 use crate::store::{Claim, Settle, Settlement};
 
 use super::door::Door;
 use super::programs::{Known, Programs};
-use super::progress::{End, Progress, between};
-use super::{Observer, Scripts};
+use super::progress::{End, Progress, expires_at};
+use super::{Observer, Scripts, walking};
 
 /// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
 const JOURNAL_BYTES_MAX: usize = 8 << 20;
@@ -70,9 +70,10 @@ impl Driver {
             Ok(known) => known,
             Err(end) => return end,
         };
+        let expires_at = expires_at(&progress.run, known.header.expires);
         loop {
             if let Err(end) = self.step(&known, progress).await {
-                return end;
+                return end.no_later_than(expires_at);
             }
         }
     }
@@ -91,8 +92,7 @@ impl Driver {
             })?
             .filter(|known| known.header.version == run.version)
             .ok_or_else(|| progress.dead(version_missing(run)))?;
-        let age = between(run.created_at, self.clock.now());
-        if age > known.header.expires {
+        if self.clock.now() >= expires_at(run, known.header.expires) {
             return Err(progress.dead(expired(known.header.expires)));
         }
         if run.attempt > CLAIMS_WITHOUT_PROGRESS_MAX {
@@ -109,7 +109,10 @@ impl Driver {
         if progress.bytes() > JOURNAL_BYTES_MAX {
             return Err(progress.dead(journal_full(progress)));
         }
-        let moment = Moment::of_run(progress.started_at());
+        if walking::is_done(known, progress) {
+            return Err(End::Settle(Settlement::Succeeded));
+        }
+        let moment = walking::moment(known, progress);
         let advanced = self
             .scripts
             .advance(
@@ -117,7 +120,7 @@ impl Driver {
                 progress.run.id,
                 &moment,
                 &progress.event,
-                &progress.journal,
+                progress.journal_from(walking::first_step(&moment)),
             )
             .await;
         let Advance { outcome, logs } =
@@ -126,10 +129,7 @@ impl Driver {
         match outcome {
             Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
             Outcome::Finished => Err(ended(progress, Settlement::Succeeded)),
-            Outcome::Found(_) => {
-                let trouble = "the sandbox answered for `each` when it was asked for `run`";
-                Err(End::own_trouble(&self.clock, progress, trouble))
-            }
+            Outcome::Found(query) => Err(self.walk(known, progress, &query).await),
             Outcome::Skipped(reason) => Err(ended(progress, Settlement::Skipped { reason })),
             Outcome::Failed(failure) => Err(progress.dead(progress.skew(failure))),
         }

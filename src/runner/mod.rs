@@ -1,8 +1,8 @@
 //! Claims runs, advances them, performs their effects, and settles them.
 //!
 //! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
-//! are what they decide, without any I/O. A run holds a task only while something happens; while it waits it is a
-//! row in the store.
+//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while
+//! something happens; while it waits it is a row in the store.
 
 mod backoff;
 mod calls;
@@ -10,6 +10,7 @@ mod decision;
 mod dispatch;
 mod door;
 mod drive;
+mod egress;
 mod lookups;
 mod permission;
 mod programs;
@@ -17,6 +18,7 @@ mod progress;
 #[cfg(test)]
 mod samples;
 mod waiting;
+mod walking;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -26,9 +28,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
+use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, IconikClient, Reply};
-use crate::model::{Call, Event, Program, Run, RunId, Step};
+use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
+use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
 use self::door::Door;
@@ -53,30 +56,41 @@ pub trait Scripts: Send + Sync + Debug {
         event: &Event,
         journal: &[Step],
     ) -> Result<Advance, String>;
+
+    /// The order key that the rule's `lane` gives each of the events, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::advance`]; that `lane` fails on an event is an answer about that event.
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String>;
 }
 
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Waits until one call may be sent. Nothing is written down about the call before that.
-    async fn admit(&self);
+    /// Waits until one call may be sent on this account. Nothing is written down about the call before that.
+    async fn admit(&self, share: &Share) -> Permit;
 
     /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
     /// By what may be done next.
-    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
 impl Outside for IconikClient {
-    async fn admit(&self) {
-        Self::admit(self).await;
+    async fn admit(&self, share: &Share) -> Permit {
+        Self::admit(self, share).await
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.send_admitted(call).await
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_admitted(permit, call).await
     }
 }
 
@@ -120,6 +134,8 @@ pub struct Options {
     pub drain: Duration,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
+    /// The other systems that rules may speak to.
+    pub targets: Arc<Egress>,
 }
 
 impl Default for Options {
@@ -129,6 +145,7 @@ impl Default for Options {
             per_rule: 48,
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
+            targets: Arc::new(Egress::none()),
         }
     }
 }
@@ -154,6 +171,7 @@ impl Runner {
         let door = Door {
             store: Arc::clone(&store),
             outside,
+            targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),

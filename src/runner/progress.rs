@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::engine::BINDING_VERSION;
+use crate::iconik::Share;
 use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Claim, Intent, Lease, Settlement, Waits, Walk};
@@ -39,6 +40,23 @@ impl End {
             failing_since: progress.run.failing_since,
         })
     }
+}
+
+impl End {
+    /// A run that waits goes on at this time at the latest.
+    pub(super) fn no_later_than(mut self, at: Timestamp) -> Self {
+        if let Self::Settle(Settlement::Waiting { until, .. }) = &mut self {
+            *until = at.min(*until);
+        }
+        self
+    }
+}
+
+/// When a run is given up that is still unfinished.
+pub(super) fn expires_at(run: &Run, expires: Duration) -> Timestamp {
+    run.created_at
+        .checked_add(expires)
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// A claimed run with its journal as it grows.
@@ -77,9 +95,23 @@ impl Progress {
         }
     }
 
+    /// On whose account its calls go.
+    pub(super) fn share(&self) -> Share {
+        Share {
+            priority: self.run.priority,
+            rule: self.run.rule.clone(),
+            source: self.event.source.clone(),
+        }
+    }
+
     /// The number of the step that comes next.
     pub(super) fn next_step(&self) -> u32 {
         count(self.journal.iter())
+    }
+
+    /// The journal from a step on.
+    pub(super) fn journal_from(&self, step: usize) -> &[Step] {
+        self.journal.get(step..).unwrap_or_default()
     }
 
     /// The journal's size.

@@ -1,6 +1,7 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
 mod acceptance;
+mod admin_api;
 mod architecture;
 mod commands;
 mod crash;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
 
 use super::rows::{micros, time};
 use super::waits;
@@ -34,17 +35,20 @@ pub(super) fn stopped(db: &Connection) -> Result<Stopped, StoreError> {
 /// Every pause, by scope.
 pub(super) fn pauses(db: &Connection) -> Result<Vec<Pause>, StoreError> {
     db.prepare_cached("SELECT scope, quarantine, reason, since FROM pause ORDER BY scope")?
-        .query_and_then([], |row| {
-            let scope: String = row.get(0)?;
-            Ok(Pause {
-                scope: PauseScope::parse(&scope)
-                    .ok_or_else(|| StoreError::Corrupt(format!("`{scope}` is no pause")))?,
-                quarantine: row.get(1)?,
-                reason: row.get(2)?,
-                since: time(row.get(3)?)?,
-            })
-        })?
+        .query_and_then([], pause_of)?
         .collect()
+}
+
+/// One pause; the columns are those of [`pauses`].
+pub(super) fn pause_of(row: &Row<'_>) -> Result<Pause, StoreError> {
+    let scope: String = row.get(0)?;
+    Ok(Pause {
+        scope: PauseScope::parse(&scope)
+            .ok_or_else(|| StoreError::Corrupt(format!("`{scope}` is no pause")))?,
+        quarantine: row.get(1)?,
+        reason: row.get(2)?,
+        since: time(row.get(3)?)?,
+    })
 }
 
 /// Stops something; what is stopped already keeps its reason, but a person's pause outlasts a quarantine.
@@ -65,7 +69,11 @@ pub(super) fn pause(db: &Connection, pause: &Pause) -> Result<(), StoreError> {
 
 /// Lets something go on; whether it was stopped. Runs that were held at a write are ready again, and events that were
 /// held back are routed to the rule.
-pub(super) fn resume(db: &Connection, scope: &PauseScope) -> Result<bool, StoreError> {
+pub(super) fn resume(
+    db: &Connection,
+    scope: &PauseScope,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
     let removed = db
         .prepare_cached("DELETE FROM pause WHERE scope = ?1")?
         .execute([scope.to_string()])?;
@@ -79,7 +87,7 @@ pub(super) fn resume(db: &Connection, scope: &PauseScope) -> Result<bool, StoreE
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             for run in held {
-                waits::wake(db, RunId(run))?;
+                waits::wake(db, RunId(run), at)?;
             }
         }
         PauseScope::Rule(rule) => release_held(db, rule)?,

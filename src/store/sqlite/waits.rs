@@ -2,7 +2,7 @@
 //! neither be forgotten nor woken for nothing that it waits for.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::lanes;
 use super::rows::{from_json, micros, time, to_json};
@@ -43,7 +43,7 @@ pub(super) fn begin(
     set_timer(db, run, due_at)?;
     lanes::set_state(db, lane, "waiting")?;
     match wait.waits {
-        Waits::Event { wait, seen } => expect_event(db, run, wait, *seen),
+        Waits::Event { wait, seen } => expect_event(db, run, wait, *seen, at),
         Waits::Job(job) => {
             db.prepare_cached("INSERT OR REPLACE INTO job_wait (run, job) VALUES (?1, ?2)")?
                 .execute(params![run.0, job])?;
@@ -92,7 +92,7 @@ pub(super) fn wake_due(
         .query_map([micros(at), WAKE_MAX], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for run in &due {
-        wake(db, RunId(*run))?;
+        wake(db, RunId(*run), at)?;
     }
     let next: Option<i64> = db
         .prepare_cached("SELECT min(due_at) FROM timer")?
@@ -101,7 +101,7 @@ pub(super) fn wake_due(
 }
 
 /// Makes a waiting run ready, or a queued one that waited for its lane to be quiet.
-pub(super) fn wake(db: &Connection, run: RunId) -> Result<(), StoreError> {
+pub(super) fn wake(db: &Connection, run: RunId, at: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM timer WHERE run = ?1")?
         .execute([run.0])?;
     db.prepare_cached("DELETE FROM job_wait WHERE run = ?1")?
@@ -113,21 +113,21 @@ pub(super) fn wake(db: &Connection, run: RunId) -> Result<(), StoreError> {
     )?
     .execute(params![run.0, RunState::Queued.as_str()])?;
     db.prepare_cached(
-        "UPDATE lane SET state = 'ready' WHERE head_run = ?1 AND state = 'waiting'
+        "UPDATE lane SET state = 'ready', ready_since = ?2 WHERE head_run = ?1 AND state = 'waiting'
          AND id = (SELECT lane FROM run WHERE id = ?1)",
     )?
-    .execute([run.0])?;
+    .execute([run.0, micros(at)])?;
     Ok(())
 }
 
 /// Makes the runs ready that wait for a job; answers how many.
-pub(super) fn wake_for_job(db: &Connection, job: &str) -> Result<usize, StoreError> {
+pub(super) fn wake_for_job(db: &Connection, job: &str, at: Timestamp) -> Result<usize, StoreError> {
     let waiting: Vec<i64> = db
         .prepare_cached("SELECT run FROM job_wait WHERE job = ?1")?
         .query_map([job], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for run in &waiting {
-        wake(db, RunId(*run))?;
+        wake(db, RunId(*run), at)?;
     }
     Ok(waiting.len())
 }
@@ -147,6 +147,7 @@ fn expect_event(
     run: RunId,
     wait: &WaitForEvent,
     seen: EventMark,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     let (found, _) = search(db, wait, seen.0, None)?;
     let (field, value) = wait
@@ -168,7 +169,7 @@ fn expect_event(
         found.as_ref().map(|(number, _)| number)
     ])?;
     if found.is_some() {
-        wake(db, run)?;
+        wake(db, run, at)?;
     }
     Ok(())
 }
@@ -185,6 +186,7 @@ pub(super) fn event_arrived(
     db: &Connection,
     number: i64,
     event: &Event,
+    at: Timestamp,
 ) -> Result<usize, StoreError> {
     let source = event.source.as_str();
     let fields: Vec<String> = db
@@ -206,7 +208,7 @@ pub(super) fn event_arrived(
             }
             db.prepare_cached("UPDATE event_wait SET found = ?2 WHERE run = ?1")?
                 .execute([run.0, number])?;
-            wake(db, run)?;
+            wake(db, run, at)?;
             woken += 1;
         }
     }
@@ -225,16 +227,30 @@ fn waiting_for(
     )?
     .query_and_then(params![source, field, value], |row| {
         let run = RunId(row.get(0)?);
-        let what = format!("what run {run} waits for");
-        let wait = WaitForEvent {
-            pattern: from_json(&what, &row.get::<_, String>(1)?)?,
-            fields: from_json(&what, &row.get::<_, String>(2)?)?,
-            until: Timestamp::MAX,
-            position: None,
-        };
-        Ok((run, wait))
+        match wait(row) {
+            Ok(wait) => Ok(Some((run, wait))),
+            // One of them must not hold up the routing of events; it ends at its time.
+            Err(error @ StoreError::Corrupt(_)) => {
+                tracing::error!(%run, %error, "a wait for an event cannot be read, so nothing ends it early; `cuegate store check` says more");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     })?
+    .filter_map(Result::transpose)
     .collect()
+}
+
+/// What a run waits for; the columns are run, pattern, fields.
+pub(super) fn wait(row: &Row<'_>) -> Result<WaitForEvent, StoreError> {
+    let run = RunId(row.get(0)?);
+    let what = format!("what run {run} waits for");
+    Ok(WaitForEvent {
+        pattern: from_json(&what, &row.get::<_, String>(1)?)?,
+        fields: from_json(&what, &row.get::<_, String>(2)?)?,
+        until: Timestamp::MAX,
+        position: None,
+    })
 }
 
 /// The first event that a run's wait means: the one that woke it, or one that was routed since the run began.
@@ -292,6 +308,7 @@ fn search(
     let mut statement = db.prepare_cached(
         "SELECT event.number, event_body.json FROM event CROSS JOIN event_body ON event_body.event = event.number
          WHERE event.number > ?1 AND event.source = ?2 AND event.received_at >= ?3 AND (?4 IS NULL OR event.subject = ?4)
+         AND event.pruned_at IS NULL
          ORDER BY event.number",
     )?;
     let subject = exact.then_some(subject);

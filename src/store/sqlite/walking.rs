@@ -9,6 +9,10 @@ use super::{lanes, waits};
 use crate::model::{Concurrency, FailedObject, Failure, Object, RunId, RunState, Tally};
 use crate::store::{StoreError, Walk, WalkPage};
 
+/// What a run takes over from the walk of the one that it goes on for.
+pub(super) const COPIED: &str = "steps_before, place, ended_at, priority, objects, released, open, succeeded, skipped, \
+                                 dead, cancelled, superseded";
+
 /// The most children of one run that are unfinished at a time.
 const OPEN_MAX: i64 = 500;
 
@@ -91,7 +95,7 @@ pub(super) fn release_children(
     if open == 0 {
         db.prepare_cached("UPDATE walk SET done_at = ?2 WHERE run = ?1")?
             .execute([parent.0, micros(at)])?;
-        waits::wake(db, parent)?;
+        waits::wake(db, parent, at)?;
     }
     Ok(())
 }
@@ -155,13 +159,7 @@ pub(super) fn child_ended(
     let Some(parent) = parent else {
         return Ok(());
     };
-    let column = match state {
-        RunState::Succeeded => "succeeded",
-        RunState::Skipped => "skipped",
-        RunState::Cancelled => "cancelled",
-        RunState::Superseded => "superseded",
-        _ => "dead",
-    };
+    let column = column_of(state);
     let counted = db
         .prepare_cached(&format!(
             "UPDATE walk SET open = open - 1, {column} = {column} + 1 WHERE run = ?1 AND done_at IS NULL"
@@ -173,8 +171,44 @@ pub(super) fn child_ended(
     Ok(())
 }
 
+/// A run has ended; objects whose children have not been made yet stay without.
+pub(super) fn parent_ended(db: &Connection, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE walk SET done_at = ?2 WHERE run = ?1 AND done_at IS NULL")?
+        .execute([run.0, micros(at)])?;
+    Ok(())
+}
+
+/// How the children of a run are, in a line, if it has any.
+pub(super) fn summary(db: &Connection, run: RunId) -> Result<Option<String>, StoreError> {
+    Ok(tally(db, run)?.map(|tally| tally.to_string()))
+}
+
+/// How many children a run has in which state, without the names of those that failed; what a list shows.
+pub(super) fn tally(db: &Connection, run: RunId) -> Result<Option<Tally>, StoreError> {
+    Ok(counted(db, run)?.map(|walk| walk.tally))
+}
+
+/// The column that counts children which ended so.
+pub(super) fn column_of(state: RunState) -> &'static str {
+    match state {
+        RunState::Succeeded => "succeeded",
+        RunState::Skipped => "skipped",
+        RunState::Cancelled => "cancelled",
+        RunState::Superseded => "superseded",
+        _ => "dead",
+    }
+}
+
 /// How far a run's walk is, if it has begun.
 pub(super) fn walk(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
+    let mut walk = counted(db, run)?;
+    if let Some(walk) = &mut walk {
+        walk.tally.failed = failed(db, run)?;
+    }
+    Ok(walk)
+}
+
+fn counted(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
     let walk = db
         .prepare_cached(
             "SELECT steps_before, place, ended_at, done_at, objects, released, succeeded, skipped, dead, cancelled,
@@ -188,14 +222,14 @@ pub(super) fn walk(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreErr
         return Ok(None);
     };
     let mut open = db.prepare_cached(
-        "SELECT state, count(*) FROM run WHERE parent = ?1 AND ended_at IS NULL GROUP BY state",
+        "SELECT state, count(*) FROM run INDEXED BY run_open_child
+         WHERE parent = ?1 AND ended_at IS NULL GROUP BY state",
     )?;
     let mut rows = open.query([run.0])?;
     while let Some(row) = rows.next()? {
         let state = rows::run_state(&row.get::<_, String>(0)?)?;
         walk.tally.states.insert(state, count(row, 1)?);
     }
-    walk.tally.failed = failed(db, run)?;
     Ok(Some(walk))
 }
 
@@ -240,7 +274,8 @@ fn failed(db: &Connection, run: RunId) -> Result<Vec<FailedObject>, StoreError> 
     let most = i64::try_from(Tally::FAILED_MAX).unwrap_or(i64::MAX);
     db.prepare_cached(
         "SELECT id, object_type, object, state, reason, failure FROM run
-         WHERE parent = ?1 AND state IN ('dead', 'cancelled') ORDER BY id LIMIT ?2",
+         WHERE parent = coalesce((SELECT children_of FROM walk WHERE run = ?1), ?1)
+         AND state IN ('dead', 'cancelled') AND followed_by IS NULL ORDER BY id LIMIT ?2",
     )?
     .query_and_then([run.0, most], |row| {
         let child: i64 = row.get(0)?;

@@ -8,7 +8,10 @@
 mod concurrency;
 mod crashes;
 mod door;
+mod egress;
 mod fakes;
 mod routing;
 mod samples;
+mod schedules;
+mod walks;
 mod world;
