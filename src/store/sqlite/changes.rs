@@ -11,11 +11,12 @@ use tokio::sync::Notify;
 
 use crate::store::Change;
 
-/// The hints that something became routable or claimable.
+/// The hints that something has changed.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     routable: Notify,
     claimable: Notify,
+    paused: Notify,
 }
 
 impl Changes {
@@ -41,6 +42,7 @@ impl Changes {
         match change {
             Change::Routable => &self.routable,
             Change::Claimable => &self.claimable,
+            Change::Paused => &self.paused,
         }
     }
 }
