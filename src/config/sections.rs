@@ -106,7 +106,6 @@ fn read_store(section: &mut Section<'_, '_>) -> Store {
 
 fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
     let default = Iconik::default();
-    section.later(&["index_lag"]);
     Iconik {
         base_url: section
             .guarded("base_url", web_address)
@@ -120,6 +119,7 @@ fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
             .unwrap_or(default.auth_token),
         rate: section.table("rate", read_rate).unwrap_or(default.rate),
         timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
+        index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
     }
 }
 

@@ -157,7 +157,6 @@ fn what_this_version_does_not_carry_out_is_refused_by_name() {
         "server.admin_tokens_file = \"x\"",
         "server.trusted_proxies = []",
         "seal_key_file = \"x\"",
-        "iconik.index_lag = \"90s\"",
         "rules.new_destructive = \"shadow\"",
         "sandbox.require = [\"seccomp\"]",
         "server.admin_listen = \"0.0.0.0:8081\"",
@@ -211,6 +210,7 @@ fn impossible_values_are_refused() {
         ("store.url = \"data/cuegate.db\"", "no URL of a store"),
         ("iconik.rate.per_20s = 0", "out of range"),
         ("iconik.timeout = \"0s\"", "out of range"),
+        ("iconik.index_lag = \"2h\"", "out of range"),
         ("iconik.auth_token = \"\"", "is empty"),
         ("iconik.auth_token = \" x\"", "white space"),
         (
