@@ -5,22 +5,34 @@
 //! row in the store.
 
 mod backoff;
+mod before_image;
 mod calls;
+mod circuit;
 mod decision;
 mod dispatch;
 mod door;
+mod doubts;
 mod drive;
+mod line;
+
 mod lookups;
+mod mark;
+mod matching;
+mod outages;
+mod parking;
 mod permission;
 mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod seeking;
+mod stops;
+mod strikes;
 mod waiting;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,8 +45,28 @@ use crate::store::{Settlement, Store};
 
 use self::door::Door;
 use self::drive::Driver;
+use self::line::Line;
 use self::lookups::Lookups;
 use self::programs::Programs;
+use self::stops::Stops;
+
+/// What an advance came to.
+#[derive(Debug)]
+pub struct Advanced {
+    /// The outcome, with what was logged.
+    pub advance: Advance,
+    /// How many workers the script has cost on the way.
+    pub workers_lost: u32,
+}
+
+impl From<Advance> for Advanced {
+    fn from(advance: Advance) -> Self {
+        Self {
+            advance,
+            workers_lost: 0,
+        }
+    }
+}
 
 /// Advances rules.
 #[async_trait]
@@ -52,7 +84,7 @@ pub trait Scripts: Send + Sync + Debug {
         moment: Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String>;
+    ) -> Result<Advanced, String>;
 }
 
 /// Sends calls.
@@ -116,6 +148,10 @@ pub struct Options {
     pub concurrency: usize,
     /// The most of them that are of one rule, so that a slow rule leaves room for others.
     pub per_rule: usize,
+    /// How many workers rules are advanced in.
+    pub workers: usize,
+    /// How long Iconik's index may not know of a change.
+    pub index_lag: Duration,
     /// How long a stop waits for runs to come to their next step.
     pub drain: Duration,
     /// Who is told.
@@ -127,6 +163,8 @@ impl Default for Options {
         Self {
             concurrency: 64,
             per_rule: 48,
+            workers: 2,
+            index_lag: Duration::from_secs(90),
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
         }
@@ -138,6 +176,8 @@ impl Default for Options {
 pub struct Runner {
     store: Arc<dyn Store>,
     clock: SharedClock,
+    line: Arc<Line>,
+    stops: Arc<Stops>,
     driver: Arc<Driver>,
     options: Options,
 }
@@ -151,12 +191,18 @@ impl Runner {
         clock: SharedClock,
         options: Options,
     ) -> Self {
+        let stops = Arc::new(Stops::new(Arc::clone(&store)));
+        let line = Arc::new(Line::new(outside, Arc::clone(&clock)));
         let door = Door {
             store: Arc::clone(&store),
-            outside,
+            line: Arc::clone(&line),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),
+            stops: Arc::clone(&stops),
+            own_user: OnceLock::new(),
+            since: clock.now(),
+            index_lag: options.index_lag,
         };
         let driver = Driver {
             door,
@@ -164,11 +210,14 @@ impl Runner {
             programs: Programs::new(Arc::clone(&store)),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
+            strikes: Mutex::default(),
             stopping: AtomicBool::new(false),
         };
         Self {
             store,
             clock,
+            line,
+            stops,
             driver: Arc::new(driver),
             options,
         }
