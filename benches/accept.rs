@@ -14,6 +14,10 @@ mod events;
 mod figures;
 #[path = "measure/gateway.rs"]
 mod gateway;
+#[path = "measure/machine.rs"]
+mod machine;
+#[path = "measure/processes.rs"]
+mod processes;
 #[path = "measure/rival.rs"]
 mod rival;
 #[path = "measure/rules.rs"]
@@ -30,8 +34,9 @@ use cuegate::clock::SystemClock;
 use cuegate::model::RuleFile;
 use cuegate::store::{Counted as _, SqliteOptions, SqliteStore, Store as _};
 
-use self::figures::{Rounds, Series, machine};
+use self::figures::{Rounds, Series};
 use self::gateway::Gateway;
+use self::machine::machine;
 use self::rival::Rival;
 use self::sender::{Sender, Sent};
 
@@ -149,11 +154,11 @@ impl Load {
 
     fn on_gateway(self, rules: &[RuleFile], ours: &mut Ours) -> anyhow::Result<()> {
         let directory = fresh_directory()?;
-        let gateway = Gateway::start(directory.path(), rules)?;
-        let idle = gateway.cpu()?;
+        let gateway = Gateway::start(directory.path(), rules, None)?;
+        let idle = processes::cpu(gateway.pid())?;
         let sent = Sender::start(gateway.hooks, self.connections, self.time)?.finish()?;
         let left = gateway.unrouted()?;
-        let used = gateway.cpu()?.saturating_sub(idle);
+        let used = processes::cpu(gateway.pid())?.saturating_sub(idle);
         gateway.stop()?;
         let stored = stored(directory.path())?;
         ensure!(

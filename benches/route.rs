@@ -10,6 +10,8 @@
 mod events;
 #[path = "measure/figures.rs"]
 mod figures;
+#[path = "measure/machine.rs"]
+mod machine;
 #[path = "measure/rules.rs"]
 mod rules;
 #[path = "measure/stored.rs"]
@@ -32,7 +34,8 @@ use cuegate::store::{SqliteOptions, SqliteStore, Store};
 use serde_json::json;
 use tokio::sync::watch;
 
-use self::figures::{Rounds, Series, machine};
+use self::figures::{Rounds, Series};
+use self::machine::machine;
 
 const BODY_BYTES: usize = 2048;
 

@@ -81,6 +81,7 @@ async fn metrics_show_the_store_and_survive_its_trouble() {
         unrouted: 7,
         events: vec![(EventState::WhenFailed, 2)],
         runs: vec![(RunState::Parked, 3)],
+        ..Counts::default()
     }));
     let listening = listen(store.clone()).await;
     let (status, text) = listening.status_of("/metrics").await;
@@ -143,7 +144,7 @@ async fn a_probe_tells_ready_from_unready_from_absent() {
     assert!(error.to_string().contains("no worker process"), "{error}");
     probe(&listening.url("/healthz")).await.unwrap();
 
-    for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+    for part in Part::ALL {
         listening.readiness.ready(part);
     }
     assert!(

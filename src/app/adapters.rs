@@ -33,7 +33,7 @@ impl runner::Scripts for ScriptWorkers {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<runner::Advanced, String> {

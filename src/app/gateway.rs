@@ -6,14 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::account::Own;
 use super::adapters::ScriptWorkers;
 use super::rules::RuleLoader;
-use super::{Parts, RulesError, RulesLoaded, StartError, domain};
+use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
-use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
+use crate::store::{Breaker, Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -32,8 +34,10 @@ pub struct Gateway {
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
     router: JoinHandle<()>,
+    scheduler: JoinHandle<()>,
     runner: JoinHandle<()>,
-    domain: Option<JoinHandle<()>>,
+    learning: JoinHandle<()>,
+    watching: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -46,6 +50,7 @@ impl Gateway {
         config.require_credentials()?;
         let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
+        let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
         let options = SqliteOptions::at(config.store.path.clone());
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
@@ -56,22 +61,35 @@ impl Gateway {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
+            targets: config.egress.keys().cloned().collect(),
             sandbox: Arc::clone(&sandbox),
             store: Arc::clone(&store),
             readiness: readiness.clone(),
             active: watch::Sender::new(None),
         };
         let loaded = rules.start().await?;
-        let own_domain = watch::Sender::new(config.iconik.domain.clone());
+        let own = Own::new(config.iconik.domain.clone());
         let stopping = watch::Sender::new(false);
         let router = router::Router::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
             rules.active.subscribe(),
-            own_domain.subscribe(),
+            own.domain.subscribe(),
             Arc::clone(&parts.clock),
         )
+        .with_own_user(own.user.subscribe())
+        .with_breaker(Breaker {
+            runs: config.limits.circle.runs,
+            within: config.limits.circle.within,
+        })
+        .with_readiness(readiness.clone())
         .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
+        let scheduler = router::Scheduler::new(
+            Arc::clone(&store),
+            rules.active.subscribe(),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+        );
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
@@ -82,17 +100,16 @@ impl Gateway {
                 index_lag: config.iconik.index_lag,
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
+                targets: Arc::new(targets),
                 ..runner::Options::default()
             },
         );
         let router = tokio::spawn(router.run(stopped(&stopping)));
+        let scheduler = tokio::spawn(scheduler.run(stopped(&stopping)));
         let until = stopped(&stopping);
         let runner = tokio::spawn(async move { runner.run(until).await });
-        let learning = config
-            .iconik
-            .domain
-            .is_none()
-            .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        let learning = tokio::spawn(own.learn(client));
+        let watching = tokio::spawn(watch_store(Arc::clone(&store), readiness.clone()));
         Ok(Self {
             store,
             sandbox,
@@ -101,8 +118,10 @@ impl Gateway {
             loaded,
             stopping,
             router,
+            scheduler,
             runner,
-            domain: learning,
+            learning,
+            watching,
         })
     }
 
@@ -171,10 +190,13 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
-        if let Some(learning) = self.domain {
-            learning.abort();
-        }
-        for (part, task) in [("router", self.router), ("runner", self.runner)] {
+        self.watching.abort();
+        self.learning.abort();
+        for (part, task) in [
+            ("router", self.router),
+            ("scheduler", self.scheduler),
+            ("runner", self.runner),
+        ] {
             if let Err(error) = task.await {
                 tracing::error!(%error, part, "a part of the gateway did not stop by itself");
             }
@@ -184,6 +206,12 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+/// A store that has stopped writing does not begin again by itself.
+async fn watch_store(store: Arc<dyn Store>, readiness: Readiness) {
+    let why = store.failed().await;
+    readiness.not_ready(Part::Store, why.to_string());
 }
 
 /// Completes when the sender says so, or is gone.

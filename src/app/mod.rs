@@ -4,8 +4,8 @@
 //! listeners. Whoever calls owns the signals, so that tests and the demo start the very thing that
 //! production starts, on port 0, and stop it at will.
 
+mod account;
 mod adapters;
-mod domain;
 mod gateway;
 mod rules;
 mod serve;
@@ -68,6 +68,9 @@ pub enum StartError {
     /// The client cannot be made.
     #[error("{0}")]
     Client(#[from] SetupError),
+    /// A target of `[egress]` is of no use.
+    #[error("{0}")]
+    Egress(#[from] crate::egress::SetupError),
     /// A listener cannot be opened.
     #[error("cannot listen on {address}: {reason}; set `{key}` to a free address")]
     Listen {

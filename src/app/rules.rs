@@ -58,6 +58,8 @@ pub(super) struct RuleLoader {
     pub(super) at: RulesAt,
     pub(super) vars: Value,
     pub(super) site: String,
+    /// The names under `[egress]`.
+    pub(super) targets: Vec<String>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) store: Arc<dyn Store>,
     pub(super) readiness: Readiness,
@@ -104,9 +106,27 @@ impl RuleLoader {
     }
 
     fn publish(&self, set: RuleSet) -> Arc<RuleSet> {
+        self.warn_of_missing_targets(&set);
         let set = Arc::new(set);
         self.active.send_replace(Some(Arc::clone(&set)));
         self.readiness.ready(Part::RuleSet);
         set
+    }
+
+    /// A rule may be good for another deployment, whose configuration has the target.
+    fn warn_of_missing_targets(&self, set: &RuleSet) {
+        for rule in &set.rules {
+            let targets = rule
+                .allow
+                .iter()
+                .filter_map(|scope| scope.strip_prefix("egress:"));
+            for target in targets.filter(|target| !self.targets.iter().any(|name| name == target)) {
+                tracing::warn!(
+                    rule = %rule.rule,
+                    target,
+                    "a rule may speak to a target that is not under [egress] in the configuration: its runs end when they do"
+                );
+            }
+        }
     }
 }

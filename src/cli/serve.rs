@@ -67,9 +67,10 @@ async fn reload_on_hangup(ask: mpsc::Sender<()>) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Config(_) | StartError::Source(_) | StartError::Client(_) => {
-            Exit::Configuration
-        }
+        StartError::Config(_)
+        | StartError::Source(_)
+        | StartError::Client(_)
+        | StartError::Egress(_) => Exit::Configuration,
         StartError::Store(StoreError::Locked(_)) => Exit::Locked,
         StartError::Store(_) | StartError::Sandbox(_) | StartError::Listen { .. } => Exit::Findings,
     }

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -13,6 +13,9 @@ pub(super) const DEDUP_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 
 /// How far a signed time may be from ours: what the Standard Webhooks libraries allow.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// The largest answer of another system: what one step of a journal may hold.
+pub(super) const EGRESS_ANSWER_BYTES: u64 = 1 << 20;
 
 impl Default for Server {
     fn default() -> Self {
@@ -90,6 +93,16 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             connections: 1_024,
             request: Duration::from_secs(10),
+            circle: Circle::default(),
+        }
+    }
+}
+
+impl Default for Circle {
+    fn default() -> Self {
+        Self {
+            runs: 10,
+            within: Duration::from_secs(600),
         }
     }
 }

@@ -11,7 +11,9 @@ use reqwest::Url;
 
 use super::secrets::header_value;
 use super::section::{Section, Wrong};
-use super::{Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, sources, vars};
+use super::{
+    Circle, Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, egress, sources, vars,
+};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,13 +25,7 @@ const GIB: u64 = 1 << 30;
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&[
-        "egress",
-        "alerts",
-        "http",
-        "admin_tokens_file",
-        "seal_key_file",
-    ]);
+    root.later(&["alerts", "http", "admin_tokens_file", "seal_key_file"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
@@ -37,6 +33,7 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
         rules: root.table("rules", read_rules).unwrap_or_default(),
         sandbox: root.table("sandbox", read_sandbox).unwrap_or_default(),
         sources: root.table("sources", sources::read).unwrap_or_default(),
+        egress: root.table("egress", egress::read).unwrap_or_default(),
         vars: root.table("vars", vars::read).unwrap_or_default(),
         limits: root.table("limits", read_limits).unwrap_or_default(),
     }
@@ -165,6 +162,15 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
         header_bytes: bytes(section, "headers", default.header_bytes, 8 * KIB),
         connections: section.integer("connections", default.connections, 1..=1_000_000),
         request: section.duration("request", default.request, 100 * MILLISECOND..=10 * MINUTE),
+        circle: section.table("loop", read_circle).unwrap_or_default(),
+    }
+}
+
+fn read_circle(section: &mut Section<'_, '_>) -> Circle {
+    let default = Circle::default();
+    Circle {
+        runs: section.integer("runs", default.runs, 1..=10_000),
+        within: section.duration("within", default.within, SECOND..=24 * HOUR),
     }
 }
 

@@ -10,7 +10,9 @@ use toml::Value;
 use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
-use super::{Config, Hmac, HmacAlgorithm, HmacEncoding, SignedPart, Source, Verify};
+use super::{
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, OnUncertain, SignedPart, Source, Verify,
+};
 use crate::model::{Secret, format_duration};
 
 /// The effective configuration as TOML, every default filled in, every secret as `***`.
@@ -45,6 +47,9 @@ pub fn show(config: &Config) -> String {
     section(&mut out, "limits", limits(config));
     for (name, source) in &config.sources {
         section(&mut out, &format!("sources.{name}"), source_lines(source));
+    }
+    for (name, target) in &config.egress {
+        section(&mut out, &format!("egress.{name}"), egress_lines(target));
     }
     if !config.vars.is_empty() {
         out.push_str("[vars]\n");
@@ -115,6 +120,13 @@ fn limits(config: &Config) -> Lines {
         ("headers", size(limits.header_bytes)),
         ("connections", count(limits.connections)),
         ("request", text(format_duration(limits.request))),
+        (
+            "loop",
+            table([
+                ("runs", Value::Integer(limits.circle.runs.into())),
+                ("within", text(format_duration(limits.circle.within))),
+            ]),
+        ),
     ]
 }
 
@@ -136,6 +148,31 @@ fn source_lines(source: &Source) -> Lines {
     vec![
         ("verify", verify),
         ("dedup_window", text(format_duration(source.dedup_window))),
+    ]
+}
+
+fn egress_lines(target: &Egress) -> Lines {
+    let headers = target.headers.keys();
+    let headers = headers.map(|name| (name.clone(), text(MASK))).collect();
+    let uncertain = match target.uncertain {
+        OnUncertain::Park => "park",
+        OnUncertain::Repeat => "repeat",
+        OnUncertain::Drop => "drop",
+    };
+    // The scheme alone, so that what is shown reads back; even a host may be a token.
+    let scheme = target
+        .url
+        .expose()
+        .split_once(':')
+        .map(|(scheme, _)| scheme);
+    let scheme = scheme.unwrap_or("https");
+    vec![
+        ("url", text(format_args!("{scheme}://{MASK}"))),
+        ("headers", Value::Table(headers)),
+        ("uncertain", text(uncertain)),
+        ("timeout", text(format_duration(target.timeout))),
+        ("allow_private", Value::Boolean(target.allow_private)),
+        ("max_answer", size(target.max_answer)),
     ]
 }
 

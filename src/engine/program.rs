@@ -9,11 +9,12 @@ use rhai::{
 };
 use serde_json::Value;
 
-use super::bindings::EventView;
+use super::bindings::{EventView, query_of};
 use super::catalog::{Catalog, vars_module};
+use super::convert::{to_dynamic, type_name};
 use super::session::{Phase, Session, SharedSession, position, terminated};
 use super::source::{Source, bound_parsing, sentence};
-use super::{Advance, EngineLimits, Moment, Outcome, When, failure};
+use super::{Advance, EngineLimits, LANE_KEY_BYTES_MAX, Moment, Outcome, Part, When, failure};
 use crate::model::{DeadClass, Diagnostic, Event, Failure, LogLevel, Program, RuleFile, Step};
 
 /// How deep functions may call each other.
@@ -180,19 +181,22 @@ impl Linked {
         });
     }
 
+    /// Calls the function of the session's phase with the event, and with `result` where it takes one.
     fn call(
         &self,
         session: &SharedSession,
-        function: &str,
         event: &Arc<Event>,
+        result: Option<&Value>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let engine = self.engine(session);
         let options = CallFnOptions::new()
             .eval_ast(false)
             .with_tag(Dynamic::from(session.clone()));
-        let event = Dynamic::from(EventView::new(event.clone())).into_read_only();
+        let mut arguments = vec![Dynamic::from(EventView::new(event.clone())).into_read_only()];
+        arguments.extend(result.map(|result| to_dynamic(result).into_read_only()));
+        let function = session.phase().function();
         let value =
-            engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, function, (event,));
+            engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, function, arguments);
         if session.is_latched() {
             Err(terminated())
         } else {
@@ -247,47 +251,87 @@ impl Rule {
 
     /// Whether the rule concerns the event. `time::now()` is its `received_at`.
     pub fn when(&self, event: &Arc<Event>) -> When {
-        let session = Session::new(
-            self.program.clone(),
-            self.limits,
-            Phase::When,
-            event.received_at,
-            Arc::default(),
-        );
-        match self.linked.call(&session, "when", event) {
+        let session = self.pure(Phase::When, event);
+        match self.linked.call(&session, event, None) {
             Ok(value) => match value.as_bool() {
                 Ok(true) => When::Yes,
                 Ok(false) => When::No,
-                Err(kind) => {
-                    let message = format!(
+                Err(kind) => When::Failed(self.wrong_result(
+                    Phase::When,
+                    format!(
                         "`when` must return true or false, and returned a value of type {kind}"
-                    );
-                    let mut failure = Failure::new(DeadClass::ScriptError, message);
-                    failure.function = Some("when".to_owned());
-                    failure::locate(&mut failure, None, &self.program);
-                    When::Failed(failure)
-                }
+                    ),
+                )),
             },
-            Err(error) => match self.outcome(&session, *error, "when", event) {
+            Err(error) => match self.outcome(&session, *error, event) {
                 Outcome::Skipped(_) => When::No,
                 Outcome::Failed(failure) => When::Failed(failure),
-                Outcome::Effect(_) | Outcome::Finished => When::No,
+                Outcome::Effect(_) | Outcome::Finished | Outcome::Found(_) => When::No,
             },
         }
     }
 
+    /// The order key that `lane` gives the event. `time::now()` is its `received_at`.
+    ///
+    /// # Errors
+    ///
+    /// When `lane` fails, or returns anything but a text of 1 to [`LANE_KEY_BYTES_MAX`] bytes.
+    pub fn lane(&self, event: &Arc<Event>) -> Result<String, Box<Failure>> {
+        let session = self.pure(Phase::Lane, event);
+        let wrong = |message: String| Box::new(self.wrong_result(Phase::Lane, message));
+        match self.linked.call(&session, event, None) {
+            Ok(value) => {
+                let key = value.as_immutable_string_ref().map_err(|_| {
+                    let kind = type_name(&value);
+                    wrong(format!("`lane` must return a text, and returned a {kind}"))
+                })?;
+                match key.len() {
+                    1..=LANE_KEY_BYTES_MAX => Ok(key.to_string()),
+                    0 => Err(wrong("`lane` returned an empty text".to_owned())),
+                    bytes => Err(wrong(format!(
+                        "`lane` returned a text of {bytes} bytes; a key may have {LANE_KEY_BYTES_MAX}"
+                    ))),
+                }
+            }
+            Err(error) => Err(match self.outcome(&session, *error, event) {
+                Outcome::Failed(failure) => Box::new(failure),
+                _ => wrong("`lane` must return a text, and ended the run instead".to_owned()),
+            }),
+        }
+    }
+
+    fn pure(&self, phase: Phase, event: &Event) -> SharedSession {
+        let (program, limits) = (self.program.clone(), self.limits);
+        Session::new(
+            program,
+            limits,
+            phase,
+            event.received_at,
+            Default::default(),
+        )
+    }
+
     /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
+    pub fn advance(&self, moment: &Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
+        let (phase, result) = match &moment.part {
+            Part::Run => (Phase::Run, None),
+            Part::Each => (Phase::Each, None),
+            Part::Done(result) => (Phase::Done, Some(&**result)),
+        };
         let session = Session::new(
             self.program.clone(),
             self.limits,
-            Phase::Run,
+            phase,
             moment.started_at,
-            journal,
+            (journal, moment.steps_before),
         );
-        let outcome = match self.linked.call(&session, "run", event) {
+        let outcome = match self.linked.call(&session, event, result) {
+            Ok(value) if phase == Phase::Each => match query_of(&value) {
+                Ok(query) => Outcome::Found(query),
+                Err(error) => self.outcome(&session, *error, event),
+            },
             Ok(_) => Outcome::Finished,
-            Err(error) => self.outcome(&session, *error, "run", event),
+            Err(error) => self.outcome(&session, *error, event),
         };
         Advance {
             outcome,
@@ -295,15 +339,10 @@ impl Rule {
         }
     }
 
-    fn outcome(
-        &self,
-        session: &SharedSession,
-        error: EvalAltResult,
-        function: &str,
-        event: &Event,
-    ) -> Outcome {
+    fn outcome(&self, session: &SharedSession, error: EvalAltResult, event: &Event) -> Outcome {
         let Some((mut outcome, file)) = session.take_outcome() else {
             let mut failure = failure::of(error, &self.program, event);
+            let function = session.phase().function();
             failure.function.get_or_insert_with(|| function.to_owned());
             return Outcome::Failed(failure);
         };
@@ -311,6 +350,14 @@ impl Rule {
             failure::locate(failure, file.as_deref(), &self.program);
         }
         outcome
+    }
+
+    /// A function returned what it must not.
+    fn wrong_result(&self, phase: Phase, message: String) -> Failure {
+        let mut failure = Failure::new(DeadClass::ScriptError, message);
+        failure.function = Some(phase.function().to_owned());
+        failure::locate(&mut failure, None, &self.program);
+        failure
     }
 }
 

@@ -13,8 +13,9 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position as At};
 
 use super::{EngineLimits, Outcome};
 use crate::model::{
-    Answer, Call, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
+    Answer, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
 };
+use crate::operations::{self, RepeatClass};
 
 /// What a log line costs besides its text: even empty lines must come to an end.
 const LOG_LINE_BYTES: usize = 32;
@@ -27,8 +28,27 @@ pub(super) type Fallible<T> = Result<T, Box<EvalAltResult>>;
 pub(super) enum Phase {
     /// `when`: nothing outside may be called.
     When,
+    /// `lane`: likewise.
+    Lane,
+    /// `each`: it may look things up, to say which objects are meant.
+    Each,
     /// `run`.
     Run,
+    /// `done`.
+    Done,
+}
+
+impl Phase {
+    /// The name of the function.
+    pub(super) fn function(self) -> &'static str {
+        match self {
+            Self::When => "when",
+            Self::Lane => "lane",
+            Self::Each => "each",
+            Self::Run => "run",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// One advance.
@@ -38,6 +58,8 @@ pub(super) struct Session {
     limits: EngineLimits,
     phase: Phase,
     journal: Arc<Vec<Step>>,
+    /// Steps of the run before `journal`.
+    steps_before: u32,
     latched: AtomicBool,
     operations: AtomicU64,
     state: Mutex<State>,
@@ -69,13 +91,14 @@ impl Session {
         limits: EngineLimits,
         phase: Phase,
         started_at: Timestamp,
-        journal: Arc<Vec<Step>>,
+        (journal, steps_before): (Arc<Vec<Step>>, u32),
     ) -> SharedSession {
         Arc::new(Self {
             program,
             limits,
             phase,
             journal,
+            steps_before,
             latched: AtomicBool::new(false),
             operations: AtomicU64::new(0),
             state: Mutex::new(State {
@@ -117,6 +140,10 @@ impl Session {
 
     pub(super) fn program(&self) -> &Program {
         &self.program
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// Counts one operation; true when the advance must end. Rhai starts its own count anew in every native
@@ -176,21 +203,25 @@ impl Session {
             .map(|stop| (stop.outcome, stop.source))
     }
 
-    /// The answer to the next call: from the journal, or not yet, in which case the call becomes the
+    /// The answer to the next effect: from the journal, or not yet, in which case the effect becomes the
     /// advance's outcome.
-    pub(super) fn step(&self, context: &NativeCallContext<'_>, mut call: Call) -> Fallible<Answer> {
-        if self.phase == Phase::When {
+    pub(super) fn step(
+        &self,
+        context: &NativeCallContext<'_>,
+        mut effect: Effect,
+    ) -> Fallible<Answer> {
+        if let Some(hint) = self.forbids(&effect) {
+            let function = self.phase.function();
             return Err(self.fail(
                 context,
                 DeadClass::ScriptError,
-                format!("`when` must not call Iconik ({} {})", call.method, call.path),
-                Some("decide by the event alone here, and look closer in `run`, which may `skip(reason)`".to_owned()),
+                format!("`{function}` must not ask for {effect}"),
+                Some(hint.to_owned()),
             ));
         }
-        call.position = position(context.call_position());
+        effect.set_position(position(context.call_position()));
         let mut state = self.state();
         let number = state.answered;
-        let effect = Effect::Call(call);
         let Some(step) = self.journal.get(number) else {
             drop(state);
             return Err(self.want(context, number, effect));
@@ -203,6 +234,21 @@ impl Session {
         state.log_index = 0;
         state.now = state.now.max(step.answer.at);
         Ok(step.answer.clone())
+    }
+
+    /// What to do instead, if the running function may not ask for the effect.
+    fn forbids(&self, effect: &Effect) -> Option<&'static str> {
+        match self.phase {
+            Phase::Run | Phase::Done => None,
+            Phase::When => Some(
+                "decide by the event alone here, and look closer in `run`, which may `skip(reason)`",
+            ),
+            Phase::Lane => Some("make the key from the event alone"),
+            Phase::Each if only_looks(effect) => None,
+            Phase::Each => Some(
+                "say here which objects are meant, and do the work in `run`, which is called for each of them",
+            ),
+        }
     }
 
     fn want(
@@ -265,7 +311,7 @@ impl Session {
             return Err(self.latch(Outcome::Failed(failure), file));
         }
         let line = LogLine {
-            step: u32::try_from(state.answered).unwrap_or(u32::MAX),
+            step: self.step_number(state.answered),
             index: state.log_index,
             level,
             text,
@@ -275,15 +321,30 @@ impl Session {
         Ok(())
     }
 
+    fn step_number(&self, answered: usize) -> u32 {
+        let answered = u32::try_from(answered).unwrap_or(u32::MAX);
+        self.steps_before.saturating_add(answered)
+    }
+
     /// The lines that belong to no answered step: those of earlier steps were kept when they were answered.
     pub(super) fn new_logs(&self) -> Vec<LogLine> {
-        let answered = u32::try_from(self.journal.len()).unwrap_or(u32::MAX);
+        let answered = self.step_number(self.journal.len());
         let mut state = self.state();
         std::mem::take(&mut state.logs)
             .into_iter()
             .filter(|line| line.step >= answered)
             .collect()
     }
+}
+
+/// Whether the effect only reads from Iconik.
+fn only_looks(effect: &Effect) -> bool {
+    let Effect::Call(call) = effect else {
+        return false;
+    };
+    operations::find(call.method, &call.path).is_some_and(|operation| {
+        operations::class_of(operation, call.body.as_ref()) == RepeatClass::Safe
+    })
 }
 
 /// An error with a text for people. Rhai adds the place of the call.

@@ -56,6 +56,7 @@ impl From<StoreError> for Refusal {
             StoreError::Locked(_)
             | StoreError::Schema(_)
             | StoreError::Corrupt(_)
+            | StoreError::Refused(_)
             | StoreError::Failed(_) => Self::Store(error),
         }
     }

@@ -337,6 +337,10 @@ pub struct Run {
     pub parent: Option<RunId>,
     /// The run that a person made it from.
     pub origin: Option<Origin>,
+    /// The newest run that a person made from it.
+    pub followed_by: Option<RunId>,
+    /// What a person has released it from: it goes on although it was parked for this.
+    pub released: Option<ParkedClass>,
     /// How its children are, if it has `each`.
     pub children: Option<Tally>,
     /// When it ended.

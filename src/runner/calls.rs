@@ -47,7 +47,8 @@ impl Door {
         asked: &Asked<'_>,
         call: &Call,
     ) -> Result<(), End> {
-        let wanted = Wanted::permitted(known, progress, asked, call)?;
+        let wanted = Wanted::permitted(known, progress, asked, call)
+            .map_err(|failure| progress.dead(*failure))?;
         if let Some(kept) = self.kept(&wanted) {
             count_as(call, "kept");
             let at = self.clock.now();
@@ -228,8 +229,8 @@ impl<'a> Wanted<'a> {
         progress: &Progress,
         asked: &'a Asked<'a>,
         call: &'a Call,
-    ) -> Result<Self, End> {
-        let operation = permit(&known.program, call).map_err(|failure| progress.dead(*failure))?;
+    ) -> Result<Self, Box<Failure>> {
+        let operation = permit(&known.program, call)?;
         let doubt = Doubt {
             class: operations::class_of(operation, call.body.as_ref()),
             can_be_looked_up: operations::look_up(operation).is_some(),
@@ -240,9 +241,7 @@ impl<'a> Wanted<'a> {
             call,
             doubt,
         };
-        wanted
-            .within_limits(progress)
-            .map_err(|failure| progress.dead(*failure))?;
+        wanted.within_limits(progress)?;
         Ok(wanted)
     }
 

@@ -3,7 +3,7 @@
 //! Permission, then the intent durable in the journal, then the call, then its answer in the journal. So a write
 //! is never sent that the store does not know of, and one of which nobody knows whether it happened is found
 //! again as an open intent. Reads leave no intent; repeating them costs nothing. `calls` speaks with Iconik,
-//! `waiting` with the clock.
+//! `egress` with other systems, `waiting` with the clock.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
-use crate::model::{Answer, DeadClass, Digest, Effect, EgressCall, Failure, Step};
+use crate::egress::Egress;
+use crate::model::{Answer, Digest, Effect, Step};
 use crate::operations::{self, Proof};
 use crate::store::{Adopted, Adoption, Append, Fenced, JournalEntry, StateStep, Store, StoreError};
 
@@ -37,6 +38,7 @@ const STORE_PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Door {
     pub(super) store: Arc<dyn Store>,
     pub(super) line: Arc<Line>,
+    pub(super) targets: Arc<Egress>,
     pub(super) clock: SharedClock,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) lookups: Lookups,
@@ -73,7 +75,7 @@ impl Door {
             Effect::Sleep(sleep) => self.sleep(progress, &asked, sleep).await,
             Effect::WaitForEvent(wait) => self.wait_for_event(progress, &asked, wait).await,
             Effect::WaitForJob(wait) => self.wait_for_job(known, progress, &asked, wait).await,
-            Effect::Egress(call) => Err(progress.dead(no_target(call))),
+            Effect::Egress(call) => self.egress(known, progress, &asked, call).await,
             Effect::State(call) => {
                 let step = StateStep {
                     lease: progress.lease,
@@ -231,12 +233,4 @@ fn made_by(step: &Step) -> Option<String> {
     };
     let id = step.answer.body.get("id")?;
     id.as_str().map(str::to_owned)
-}
-
-fn no_target(call: &EgressCall) -> Failure {
-    let message = format!(
-        "there is no target `{}` under [egress] in the configuration",
-        call.target
-    );
-    Failure::new(DeadClass::Permission, message)
 }

@@ -141,15 +141,13 @@ impl Driver {
         if progress.bytes() > JOURNAL_BYTES_MAX {
             return Err(progress.dead(journal_full(progress)));
         }
-        let moment = Moment {
-            started_at: progress.started_at(),
-        };
+        let moment = Moment::of_run(progress.started_at());
         let advanced = self
             .scripts
             .advance(
                 &known.program,
                 progress.run.id,
-                moment,
+                &moment,
                 &progress.event,
                 &progress.journal,
             )
@@ -165,6 +163,10 @@ impl Driver {
         match outcome {
             Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
             Outcome::Finished => Err(ended(progress, Settlement::Succeeded)),
+            Outcome::Found(_) => {
+                let trouble = "the sandbox answered for `each` when it was asked for `run`";
+                Err(End::own_trouble(&self.clock, progress, trouble))
+            }
             Outcome::Skipped(reason) => Err(ended(progress, Settlement::Skipped { reason })),
             Outcome::Failed(failure) => Err(progress.dead(progress.skew(failure))),
         }

@@ -13,8 +13,8 @@ mod dispatch;
 mod door;
 mod doubts;
 mod drive;
+mod egress;
 mod line;
-
 mod lookups;
 mod mark;
 mod matching;
@@ -38,6 +38,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
+use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Program, Run, RunId, Step};
@@ -71,7 +72,7 @@ impl From<Advance> for Advanced {
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a rule from the top to its next effect or to its end.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<Advanced, String>;
@@ -156,6 +157,8 @@ pub struct Options {
     pub drain: Duration,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
+    /// The other systems that rules may speak to.
+    pub targets: Arc<Egress>,
 }
 
 impl Default for Options {
@@ -167,6 +170,7 @@ impl Default for Options {
             index_lag: Duration::from_secs(90),
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
+            targets: Arc::new(Egress::none()),
         }
     }
 }
@@ -196,6 +200,7 @@ impl Runner {
         let door = Door {
             store: Arc::clone(&store),
             line: Arc::clone(&line),
+            targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),

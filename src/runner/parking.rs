@@ -21,17 +21,25 @@ pub(super) fn park(run: RunId, open: &Intent, doubt: &str) -> End {
     };
     let reason = format!(
         "step {}, {}{}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik which \
-         of the two it is. `cuegate runs retry {run}` sends it again, `cuegate runs retry {run} --happened` goes on as \
-         if it had happened, `cuegate runs cancel {run}` gives the run up. Later runs of this lane wait for the decision.",
+         of the two it is. {}",
         open.number,
         open.effect,
         body_of(&open.effect),
         open.at.round(jiff::Unit::Second).unwrap_or(open.at),
+        choices(run),
     );
     End::Settle(Settlement::Parked {
         class: ParkedClass::Uncertain,
         reason,
     })
+}
+
+/// What can be done about it.
+pub(super) fn choices(run: RunId) -> String {
+    format!(
+        "`cuegate runs retry {run}` sends it again, `cuegate runs retry {run} --happened` goes on as if it had happened, \
+         `cuegate runs cancel {run}` gives the run up. Later runs of this lane wait for the decision."
+    )
 }
 
 fn body_of(effect: &Effect) -> String {

@@ -103,6 +103,8 @@ pub(super) fn run(id: i64) -> Run {
         priority: 0,
         parent: None,
         origin: None,
+        followed_by: None,
+        released: None,
         children: None,
         ended_at: None,
         reason: None,

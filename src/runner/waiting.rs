@@ -86,7 +86,7 @@ impl Door {
             None => {
                 let reason = format!("waits for `{}`", wait_for.pattern);
                 let waits = Waits::Event {
-                    wait: wait_for.clone(),
+                    wait: Box::new(wait_for.clone()),
                     seen: sighting.seen,
                 };
                 return Err(wait(waits, wait_for.until, reason));
@@ -107,7 +107,8 @@ impl Door {
             position: wait_for.position,
             ..read_job(&wait_for.job)
         };
-        let wanted = Wanted::permitted(known, progress, asked, &call)?;
+        let wanted = Wanted::permitted(known, progress, asked, &call)
+            .map_err(|failure| progress.dead(*failure))?;
         let Outcome { mut answer, took } = self.exchange(&wanted, progress).await?;
         if answer.status == 200 && !has_ended(&answer.body) {
             if self.clock.now() < wait_for.until {

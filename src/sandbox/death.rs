@@ -24,6 +24,7 @@ pub(super) enum Stage {
     Start,
     Compile,
     When,
+    Lane,
     Advance,
 }
 
@@ -165,6 +166,7 @@ impl Death {
         };
         let subject = match self.budget.stage {
             Stage::When => "`when`",
+            Stage::Lane => "`lane`",
             Stage::Compile => "compiling the rule",
             Stage::Start | Stage::Advance => "the script",
         };

@@ -5,6 +5,9 @@
 //! to commit a routing exactly once. `sqlite` is the implementation that needs nothing set up.
 
 mod adoption;
+mod lists;
+mod operated;
+mod schedules;
 mod sqlite;
 
 use std::fmt::Debug;
@@ -16,11 +19,20 @@ use serde_json::Value;
 
 use crate::model::{
     Concurrency, Debounce, Digest, Effect, Event, EventId, EventState, Failure, LaneKey, LogLine,
-    Object, ParkedClass, RuleId, RuleSet, RuleSetId, RuleVersion, Run, RunId, RunState, StateCall,
-    Step, Tally, WaitForEvent, WaitsFor,
+    Object, ParkedClass, RuleId, RuleSet, RuleSetId, RuleVersion, Run, RunId, StateCall, Step,
+    Tally, WaitForEvent, WaitsFor,
 };
 
 pub use adoption::{Adopted, Adoption};
+pub use lists::{
+    AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
+    StoredEvent,
+};
+pub use operated::{
+    Announced, Cancelling, Deciding, Operated, Repeats, Replaying, RetryAs, Retrying, Trace,
+    Version, WriteMade,
+};
+pub use schedules::{Considered, Schedules};
 pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
@@ -41,6 +53,9 @@ pub enum StoreError {
     /// A row cannot be read back.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
+    /// What a person asked for cannot be done as things are; says why, and what can be done instead.
+    #[error("{0}")]
+    Refused(String),
     /// The database failed: disk full, read-only, I/O error.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -186,7 +201,7 @@ impl Claiming {
     pub fn up_to(limit: usize) -> Self {
         Self {
             limit,
-            per_rule: limit,
+            per_rule: usize::MAX,
             narrowed: Vec::new(),
         }
     }
@@ -362,7 +377,7 @@ pub enum Waits {
     /// An event that comes after `seen`.
     Event {
         /// Which.
-        wait: WaitForEvent,
+        wait: Box<WaitForEvent>,
         /// Everything up to here has been looked through, see [`Store::find_event`].
         seen: EventMark,
     },
@@ -485,43 +500,6 @@ pub enum Change {
     Paused,
 }
 
-/// How much of everything there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Accepted events that are not routed yet.
-    pub unrouted: u64,
-    /// Routed events by state.
-    pub events: Vec<(EventState, u64)>,
-    /// Runs by state; states without runs are left out.
-    pub runs: Vec<(RunState, u64)>,
-}
-
-/// Which runs to list, newest first.
-#[derive(Clone, Debug, Default)]
-pub struct RunFilter {
-    /// Only in these states; all when empty.
-    pub states: Vec<RunState>,
-    /// Only of this rule.
-    pub rule: Option<RuleId>,
-    /// Only of this event.
-    pub event: Option<EventId>,
-    /// At most this many; 0 is 100.
-    pub limit: usize,
-}
-
-/// An event as the store keeps it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredEvent {
-    /// The event.
-    pub event: Event,
-    /// How far it is.
-    pub state: EventState,
-    /// The rule set that decided about it.
-    pub rule_set: Option<RuleSetId>,
-    /// Rules whose `when` failed on it.
-    pub failures: Vec<(RuleId, RuleVersion, Failure)>,
-}
-
 /// The part of the store that senders wait for.
 #[async_trait]
 pub trait Accepts: Send + Sync + Debug {
@@ -538,7 +516,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted {
+pub trait Store: Accepts + Counted + Operated + Schedules {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 
@@ -624,6 +602,10 @@ pub trait Store: Accepts + Counted {
 
     /// One event, by its id or by an alias of it.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;
+
+    /// Waits until the store has stopped writing for good, because the disk did not keep what was written, and says
+    /// why. Everything that was promised before is kept; from then on nothing is promised. Never ends otherwise.
+    async fn failed(&self) -> StoreError;
 
     /// Writes what is left, checkpoints and lets go of the files. Later calls answer [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -108,13 +108,11 @@ fn rule_of(body: &str) -> Rule {
 }
 
 fn moment() -> Moment {
-    Moment {
-        started_at: at("2026-03-01T12:00:01Z"),
-    }
+    Moment::of_run(at("2026-03-01T12:00:01Z"))
 }
 
 fn advance(rule: &Rule, journal: Vec<Step>) -> Advance {
-    rule.advance(moment(), &metadata_event(), Arc::new(journal))
+    rule.advance(&moment(), &metadata_event(), Arc::new(journal))
 }
 
 fn run(body: &str) -> Outcome {
@@ -507,7 +505,7 @@ fn when_calls_nothing_and_sees_the_events_time() {
     assert_eq!(rule.when(&metadata_event()), When::Yes);
     let rule = rule_of("fn when(event) { iconik::asset(\"a1\"); true } fn run(event) { }");
     assert!(
-        matches!(rule.when(&metadata_event()), When::Failed(failure) if failure.message.contains("must not call"))
+        matches!(rule.when(&metadata_event()), When::Failed(failure) if failure.message.contains("must not ask for"))
     );
     let rule = rule_of("fn when(event) { 1 } fn run(event) { }");
     assert!(matches!(rule.when(&metadata_event()), When::Failed(_)));

@@ -118,13 +118,11 @@ fn rule(example: &str, allow: &[&str]) -> Rule {
 /// Advances a rule to its end, as the runner does; the journal and the end.
 async fn drive(rule: &Rule, client: &IconikClient) -> (Vec<Step>, Outcome) {
     let event = event();
-    let moment = Moment {
-        started_at: SystemClock.now(),
-    };
+    let moment = Moment::of_run(SystemClock.now());
     let mut journal: Vec<Step> = Vec::new();
     while journal.len() <= CALLS_MAX {
         let outcome = rule
-            .advance(moment, &event, Arc::from(journal.clone()))
+            .advance(&moment, &event, Arc::from(journal.clone()))
             .outcome;
         let Outcome::Effect(effect) = outcome else {
             return (journal, outcome);
@@ -186,7 +184,7 @@ async fn every_example_does_what_it_shows() {
         let ended_well = match &outcome {
             Outcome::Finished => true,
             Outcome::Skipped(_) => function.example.contains("skip("),
-            Outcome::Effect(_) | Outcome::Failed(_) => false,
+            Outcome::Effect(_) | Outcome::Found(_) | Outcome::Failed(_) => false,
         };
         let used: Vec<_> = journal
             .iter()

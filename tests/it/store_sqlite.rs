@@ -193,13 +193,16 @@ async fn files_of_a_newer_version_are_refused() {
     directory.open().await.close().await.unwrap();
     for file in ["cuegate.db", "inbox.db"] {
         let db = directory.connect(file);
+        let ours: u32 = db
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
         db.pragma_update(None, "user_version", 99).unwrap();
         let error = directory.try_open().await.unwrap_err();
         assert!(
             matches!(&error, StoreError::Schema(text) if text.contains("newer") && text.contains(file)),
             "{error}"
         );
-        db.pragma_update(None, "user_version", 1).unwrap();
+        db.pragma_update(None, "user_version", ours).unwrap();
     }
     directory.try_open().await.unwrap();
 }
@@ -380,7 +383,10 @@ async fn claiming_waking_and_listing_use_an_index() {
     directory.open().await.close().await.unwrap();
     let db = directory.connect("cuegate.db");
     for sql in [
-        "SELECT id FROM lane WHERE state = 'ready' AND rule > ?1 ORDER BY rule, head_run LIMIT 1",
+        "SELECT rule FROM lane WHERE state = 'ready' AND rule > ?1 ORDER BY rule LIMIT 1",
+        "SELECT id FROM lane WHERE state = 'ready' AND rule = ?1 ORDER BY rank, head_run LIMIT 1",
+        "SELECT count(*) FROM lane WHERE state = 'leased' AND rule = ?1",
+        "SELECT id FROM run WHERE lane = ?1 AND ended_at IS NULL ORDER BY seq LIMIT 1",
         "SELECT run FROM timer WHERE due_at <= ?1 ORDER BY due_at LIMIT 10",
         "SELECT id FROM run WHERE run.state = ?1 ORDER BY run.id DESC LIMIT 10",
         "SELECT event FROM event_key WHERE key = ?1 AND dedup_window IN (6, 7) ORDER BY dedup_window LIMIT 1",

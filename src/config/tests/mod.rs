@@ -2,6 +2,7 @@
 
 mod messages;
 mod mutations;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,6 +57,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("ICONIK_AUTH_TOKEN", "token"),
         ("CUEGATE_HOOK_SECRET", "s3cret"),
         ("STANDARD_WEBHOOKS_SECRET", "whsec_c2VjcmV0"),
+        ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
     ]);
     let file = directory.path().join("cuegate.toml");
     let mut config = Config::parse(&uncommented_example(), &file, &environment).unwrap();
@@ -71,8 +73,15 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     };
     assert_eq!(hmac.secrets.len(), 2);
     assert_eq!(hmac.signed[0], SignedPart::Literal("v0".to_owned()));
+    let target = parse("egress.slack.url = \"https://slack.example/\"").unwrap();
+    assert_eq!(
+        show(&with_targets_only(&config)),
+        show(&with_targets_only(&target)),
+        "a target's keys show their defaults too"
+    );
 
     config.sources.clear();
+    config.egress.clear();
     config.vars.clear();
     config.server.public_url = None;
     config.iconik.app_id = String::new();
@@ -80,10 +89,25 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     assert_eq!(show(&config), show(&Config::default()));
 }
 
+fn with_targets_only(config: &Config) -> Config {
+    Config {
+        egress: config.egress.clone(),
+        ..Config::default()
+    }
+}
+
 #[test]
 fn every_key_that_is_shown_is_in_the_example() {
+    let target = parse("egress.slack.url = \"https://slack.example/\"").unwrap();
     for line in show(&Config::default())
         .lines()
+        .chain(
+            show(&target)
+                .split("[egress.slack]\n")
+                .nth(1)
+                .unwrap()
+                .lines(),
+        )
         .filter(|line| !line.is_empty())
     {
         let key = line.split(" = ").next().unwrap();
@@ -106,6 +130,12 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
         verify = { header = "X-Secret", secrets = ["one", "two"] }
         [sources.other]
         verify = { hmac = { header = "x-sig", signed = ["body", "$${LITERAL}"], secrets = ["k"] } }
+        [egress.desk]
+        url = "http://desk.example:8000/in?key=hunter2"
+        headers = { Authorization = "Bearer hunter2" }
+        uncertain = "drop"
+        allow_private = true
+        max_answer = "64KiB"
         [vars]
         title = "costs $${5} and a \"quote\""
         nested = { list = [1, 2.5, true] }
@@ -151,6 +181,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     headers = "32KiB"
     connections = 1024
     request = "10s"
+    loop = { runs = 10, within = "10m" }
 
     [sources.iconik]
     verify = { header = "x-secret", secrets = ["***", "***"] }
@@ -159,6 +190,14 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     [sources.other]
     verify = { hmac = { algorithm = "sha256", encoding = "hex", header = "x-sig", prefix = "", secrets = ["***"], separator = ":", signed = ["body", "$${LITERAL}"], tolerance = "5m" } }
     dedup_window = "1d"
+
+    [egress.desk]
+    url = "http://***"
+    headers = { authorization = "***" }
+    uncertain = "drop"
+    timeout = "30s"
+    allow_private = true
+    max_answer = "64KiB"
 
     [vars]
     nested = { list = [1, 2.5, true] }
@@ -239,12 +278,17 @@ fn a_file_beside_the_configuration_holds_a_secret() {
     )
     .unwrap();
     std::fs::write(directory.path().join("hooks"), "new\n\nold").unwrap();
+    std::fs::write(directory.path().join("url"), "https://desk.example/t0ken\n").unwrap();
+    std::fs::write(directory.path().join("key"), "Bearer t0ken\n").unwrap();
     let text = "
         [iconik]
         auth_token_file = \"token\"
         [sources.iconik.verify]
         header = \"x-secret\"
         secrets_file = \"hooks\"
+        [egress.desk]
+        url_file = \"url\"
+        headers.authorization_file = \"key\"
     ";
     std::fs::write(directory.path().join("cuegate.toml"), text).unwrap();
     let file = directory.path().join("cuegate.toml");
@@ -255,6 +299,9 @@ fn a_file_beside_the_configuration_holds_a_secret() {
     };
     let secrets: Vec<&str> = secrets.iter().map(crate::model::Secret::expose).collect();
     assert_eq!(secrets, ["new", "old"]);
+    let desk = &config.egress["desk"];
+    assert_eq!(desk.url.expose(), "https://desk.example/t0ken");
+    assert_eq!(desk.headers["authorization"].expose(), "Bearer t0ken");
 }
 
 #[test]
@@ -273,7 +320,8 @@ fn credentials_are_asked_for_only_when_they_are_needed() {
 #[test]
 fn nothing_that_prints_a_configuration_prints_a_secret() {
     let config = parse(
-        "iconik.auth_token = \"hunter2\"\nsources.a.verify = { header = \"x-s\", secrets = [\"hunter2\"] }",
+        "iconik.auth_token = \"hunter2\"\nsources.a.verify = { header = \"x-s\", secrets = [\"hunter2\"] }\n\
+         egress.a = { url = \"https://hunter2/hunter2\", headers = { x-key = \"hunter2\" } }",
     )
     .unwrap();
     assert!(!show(&config).contains("hunter2"));

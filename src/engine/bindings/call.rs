@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::convert::to_dynamic;
 use super::super::session::{Fallible, Session, SharedSession, error};
-use crate::model::{Answer, Call, DeadClass, Method};
+use crate::model::{Answer, Call, DeadClass, Effect, Method};
 use crate::operations;
 
 /// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
@@ -77,7 +77,7 @@ impl Request {
         let session = Session::of(context)?;
         permit(context, &session, &self.0)?;
         bound(context, &session, &self.0)?;
-        session.step(context, self.0)
+        session.step(context, Effect::Call(self.0))
     }
 }
 
@@ -185,7 +185,7 @@ pub(super) fn path_id(what: &str, id: &Dynamic) -> Fallible<String> {
         .to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if id.is_empty() || id.len() > 100 || !id.chars().all(plain) {
-        return Err(error(format!("`{id}` is no id of a {what}")));
+        return Err(error(format!("`{id}` cannot be the id of the {what}")));
     }
     Ok(id)
 }

@@ -8,6 +8,7 @@ mod event;
 mod iconik;
 mod job;
 mod metadata;
+mod query;
 mod segment;
 mod text;
 mod time;
@@ -15,6 +16,7 @@ mod view;
 
 pub(super) use call::API_ERROR_TAG;
 pub(super) use event::{EventView, nearest};
+pub(super) use query::query_of;
 
 use rhai::Dynamic;
 

@@ -1,4 +1,4 @@
-//! Tells whoever waits that there may be something to do.
+//! Tells whoever waits that there may be something to do, or that the store will do nothing any more.
 //!
 //! A waiter that is created before it looks, and awaited after it found nothing, misses nothing: `Notify`
 //! counts from the creation of its future. So `Store::changed` makes the future when it is called. Each kind
@@ -7,16 +7,17 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::store::Change;
+use crate::store::{Change, StoreError};
 
-/// The hints that something has changed.
+/// The hints that something has changed, and the end of it.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     routable: Notify,
     claimable: Notify,
     paused: Notify,
+    failure: watch::Sender<Option<StoreError>>,
 }
 
 impl Changes {
@@ -36,6 +37,23 @@ impl Changes {
             // Either way there is nothing to say: it is a hint.
             let _ = tokio::time::timeout(at_most, next).await;
         }
+    }
+
+    /// One of the files is not written any more; the first reason stays.
+    pub(super) fn fail(&self, why: &StoreError) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert_with(|| why.clone());
+            first
+        });
+    }
+
+    /// Waits for that.
+    pub(super) async fn failed(&self) -> StoreError {
+        let mut failure = self.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        let why = failed.ok().and_then(|failed| failed.clone());
+        why.expect("the sender lives as long as `self`, and waits for a reason")
     }
 
     fn of(&self, change: Change) -> &Notify {
@@ -65,5 +83,20 @@ mod tests {
         assert_eq!((&mut runs).now_or_never(), None);
         changes.announce(Change::Claimable);
         assert_eq!((&mut runs).now_or_never(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_to_whoever_asks_before_or_after_it_and_the_first_stays() {
+        let changes = Changes::default();
+        let mut before = Box::pin(changes.failed());
+        assert!((&mut before).now_or_never().is_none());
+        changes.fail(&StoreError::Failed("first".to_owned()));
+        changes.fail(&StoreError::Failed("second".to_owned()));
+        for failed in [before.await, changes.failed().await] {
+            assert!(
+                matches!(&failed, StoreError::Failed(why) if why == "first"),
+                "{failed}"
+            );
+        }
     }
 }

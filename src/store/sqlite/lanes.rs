@@ -145,7 +145,7 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
             waits::begin(db, lane, run, &wait, settle.at)?;
         }
         Settlement::Released => {
-            release(db, lane, run)?;
+            release(db, lane, run, settle.at)?;
             db.prepare_cached("UPDATE run SET attempt = max(attempt - 1, 0) WHERE id = ?1")?
                 .execute([run.0])?;
         }
@@ -187,7 +187,7 @@ pub(super) fn end(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     write_end(db, run, ending, at)?;
-    advance(db, lane)?;
+    advance(db, lane, micros(at))?;
     walking::child_ended(db, run, ending.state, at)
 }
 
@@ -233,8 +233,9 @@ fn park(
     set_state(db, lane, "parked")
 }
 
-/// Makes the first unfinished run of a lane its head. Not for lanes whose head has begun and goes on.
-pub(super) fn advance(db: &Connection, lane: i64) -> Result<(), StoreError> {
+/// Makes the first unfinished run of a lane its head. Not for a leased lane; for any other it changes nothing that is
+/// right already. `at` is now, in microseconds.
+pub(super) fn advance(db: &Connection, lane: i64, at: i64) -> Result<(), StoreError> {
     let head: Option<(i64, i64, i64, &str)> = db
         .prepare_cached(
             "SELECT seq, id, priority, state, due_at FROM run WHERE lane = ?1 AND ended_at IS NULL ORDER BY seq LIMIT 1",
@@ -253,9 +254,11 @@ pub(super) fn advance(db: &Connection, lane: i64) -> Result<(), StoreError> {
     match head {
         Some((seq, run, priority, state)) => db
             .prepare_cached(
-                "UPDATE lane SET head_seq = ?2, head_run = ?3, rank = ?4, state = ?5 WHERE id = ?1",
+                "UPDATE lane SET head_seq = ?2, head_run = ?3, rank = ?4, state = ?5,
+                        ready_since = CASE WHEN state = 'ready' AND head_run = ?3 THEN ready_since ELSE ?6 END
+                 WHERE id = ?1",
             )?
-            .execute(params![lane, seq, run, -priority, state])?,
+            .execute(params![lane, seq, run, -priority, state, at])?,
         None => db
             .prepare_cached(
                 "UPDATE lane SET head_seq = next_seq, head_run = NULL, rank = 0, state = 'idle' WHERE id = ?1",
@@ -272,16 +275,18 @@ pub(super) fn set_state(db: &Connection, lane: i64, state: &str) -> Result<(), S
 }
 
 /// Takes a claim back; whoever held it is fenced from now on.
-fn release(db: &Connection, lane: i64, run: RunId) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE lane SET state = 'ready', token = token + 1 WHERE id = ?1")?
-        .execute([lane])?;
+fn release(db: &Connection, lane: i64, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE lane SET state = 'ready', token = token + 1, ready_since = ?2 WHERE id = ?1",
+    )?
+    .execute([lane, micros(at)])?;
     db.prepare_cached("UPDATE run SET state = ?2 WHERE id = ?1")?
         .execute(params![run.0, RunState::Queued.as_str()])?;
     Ok(())
 }
 
 /// Takes all claims back; they stay counted, because whoever held them may have died of them. Answers how many.
-pub(super) fn release_all(db: &Connection) -> Result<usize, StoreError> {
+pub(super) fn release_all(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
     let leased: Vec<(i64, i64)> = db
         .prepare("SELECT lane, id FROM run WHERE state = ?1")?
         .query_map([RunState::Running.as_str()], |row| {
@@ -289,7 +294,7 @@ pub(super) fn release_all(db: &Connection) -> Result<usize, StoreError> {
         })?
         .collect::<Result<_, _>>()?;
     for (lane, run) in &leased {
-        release(db, *lane, RunId(*run))?;
+        release(db, *lane, RunId(*run), at)?;
     }
     Ok(leased.len())
 }

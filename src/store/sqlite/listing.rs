@@ -1,15 +1,26 @@
-//! What people and pages ask for. Nothing here writes, and nothing reads a whole table to count it.
+//! Runs as people ask for them. Nothing here writes, and every list walks an index from its newest end, so that its cost
+//! is that of what it shows and not of what there is.
 
-use rusqlite::types::Value;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::inbox::{self, Position};
-use super::rows::{self, SELECT_RUN, event_state, from_json, run_state};
-use crate::model::{EventId, EventState, Object, RuleSet, RuleSetId, Run, RunId};
-use crate::store::{Counts, RunFilter, StoreError, StoredEvent};
+use super::query::Query;
+use super::rows::{self, event_state, from_json, micros, run_state, select_run, time};
+use super::{pausing, routing};
+use crate::model::{EventId, EventState, Object, RuleId, RuleSet, RuleSetId, Run, RunId, RunState};
+use crate::store::{ClassCount, Counts, Matching, RunFilter, StoreError, StoredEvent};
 
-/// How many runs a list has if nothing else is said.
+/// How many rows a list has if nothing else is said.
 const LIST_DEFAULT: usize = 100;
+
+/// The most rows of a list: its length if that is not said.
+pub(super) fn page(limit: usize) -> usize {
+    match limit {
+        0 => LIST_DEFAULT,
+        limit => limit,
+    }
+}
 
 /// How much of everything there is, from counters that every write keeps.
 pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
@@ -26,7 +37,40 @@ pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
             "SELECT state, number FROM run_count WHERE number > 0",
             run_state,
         )?,
+        classes: classes(db)?,
+        due_since: due_since(db)?,
+        stopped: pausing::pauses(db)?,
+        rule_set: routing::active_rule_set(db)?.map(|(_, id)| id),
     })
+}
+
+fn classes(db: &Connection) -> Result<Vec<ClassCount>, StoreError> {
+    db.prepare_cached(
+        "SELECT state, class, rule, number FROM class_count WHERE number > 0 ORDER BY state, class, rule",
+    )?
+    .query_and_then([], |row| {
+        Ok(ClassCount {
+            state: run_state(&row.get::<_, String>(0)?)?,
+            class: row.get(1)?,
+            rule: RuleId(row.get(2)?),
+            number: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+        })
+    })?
+    .collect()
+}
+
+/// Since when the oldest run is due: at the head of a free lane, or waiting for a time that may have passed.
+fn due_since(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let since: Option<i64> = db
+        .prepare_cached(
+            "SELECT min(at) FROM (
+                 SELECT min(due_at) AS at FROM timer
+                 UNION ALL
+                 SELECT (SELECT ready_since FROM lane INDEXED BY lane_ready_since
+                         WHERE state = 'ready' AND ready_since > 0 ORDER BY ready_since LIMIT 1))",
+        )?
+        .query_row([], |row| row.get(0))?;
+    since.map(time).transpose()
 }
 
 fn counters<S>(
@@ -46,17 +90,22 @@ fn counters<S>(
 /// Runs, newest first. A run that cannot be read is left out and said, because one of them must not hide
 /// all the others.
 pub(super) fn runs(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, StoreError> {
-    let limit = match filter.limit {
-        0 => LIST_DEFAULT,
-        limit => limit,
-    };
+    let limit = page(filter.limit);
     let mut found = Vec::new();
-    if filter.states.is_empty() {
-        list(db, filter, None, limit, &mut found)?;
-    }
-    // One query for each state, so that each walks its index from the newest end.
-    for state in &filter.states {
-        list(db, filter, Some(state.as_str()), limit, &mut found)?;
+    for query in queries(db, filter)? {
+        let sql = format!(
+            "{} {} ORDER BY run.id DESC LIMIT ?",
+            select_run(query.by),
+            query.condition()
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(query.values_and(limit)))?;
+        while let Some(row) = rows.next()? {
+            match rows::run(row) {
+                Ok(run) => found.push(run),
+                Err(error) => tracing::error!(%error, "a run is left out of a list"),
+            }
+        }
     }
     found.sort_by_key(|run| std::cmp::Reverse(run.id));
     found.dedup_by_key(|run| run.id);
@@ -64,51 +113,175 @@ pub(super) fn runs(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, Stor
     Ok(found)
 }
 
-fn list(
+/// How many runs a filter means, and the newest of them.
+pub(super) fn matching(db: &Connection, filter: &RunFilter) -> Result<Matching, StoreError> {
+    let mut matching = Matching::default();
+    for query in queries(db, filter)? {
+        let sql = format!(
+            "SELECT count(*), max(id) FROM (SELECT run.id FROM run {} {} ORDER BY run.id DESC LIMIT ?)",
+            query.by,
+            query.condition()
+        );
+        let most = usize::try_from(Matching::COUNTED_MAX).unwrap_or(usize::MAX);
+        let (number, newest): (i64, Option<i64>) = db
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(query.values_and(most)), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        matching.number += u64::try_from(number).unwrap_or(0);
+        matching.newest = matching.newest.max(newest.map(RunId));
+    }
+    matching.number = matching.number.min(Matching::COUNTED_MAX);
+    Ok(matching)
+}
+
+/// The oldest runs of a filter between two numbers.
+pub(super) fn oldest(
     db: &Connection,
     filter: &RunFilter,
-    state: Option<&str>,
-    limit: usize,
-    found: &mut Vec<Run>,
-) -> Result<(), StoreError> {
-    let mut conditions = Vec::new();
-    let mut values = Vec::new();
-    if let Some(state) = state {
-        conditions.push("run.state = ?");
-        values.push(Value::from(state.to_owned()));
+    after: RunId,
+    up_to: RunId,
+) -> Result<Vec<RunId>, StoreError> {
+    let limit = page(filter.limit);
+    let mut found = Vec::new();
+    for mut query in queries(db, filter)? {
+        query.bound("run.id > ?", after.0);
+        query.bound("run.id <= ?", up_to.0);
+        let sql = format!(
+            "SELECT run.id FROM run {} {} ORDER BY run.id LIMIT ?",
+            query.by,
+            query.condition()
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let ids = statement.query_map(params_from_iter(query.values_and(limit)), |row| {
+            row.get(0).map(RunId)
+        })?;
+        for id in ids {
+            found.push(id?);
+        }
     }
-    if let Some(rule) = &filter.rule {
-        conditions.push("run.rule = ?");
-        values.push(Value::from(rule.as_str().to_owned()));
-    }
+    found.sort_unstable();
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// The walks that find what a filter means, none if it names an event that is not there.
+fn queries(db: &Connection, filter: &RunFilter) -> Result<Vec<Query>, StoreError> {
+    let mut base = Query::default();
     if let Some(event) = filter.event {
         let Some(number) = event_number(db, event)? else {
-            return Ok(());
+            return Ok(Vec::new());
         };
-        conditions.push("run.event = ?");
-        values.push(Value::from(number));
+        base.bound("run.event = ?", number);
     }
-    let condition = if conditions.is_empty() {
-        String::new()
-    } else {
-        format!("WHERE {}", conditions.join(" AND "))
-    };
-    values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let sql = format!("{SELECT_RUN} {condition} ORDER BY run.id DESC LIMIT ?");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    while let Some(row) = rows.next()? {
-        match rows::run(row) {
-            Ok(run) => found.push(run),
-            Err(error) => tracing::error!(%error, "a run is left out of a list"),
+    if let Some(parent) = filter.parent {
+        base.bound("run.parent = ?", parent.0);
+    }
+    if let Some(object) = &filter.object {
+        base.bound("run.object = ?", object.clone());
+    }
+    if let Some(rule) = &filter.rule {
+        base.bound("run.rule = ?", rule.as_str().to_owned());
+    }
+    if let Some(class) = &filter.class {
+        base.bound("run.class = ?", class.clone());
+    }
+    if filter.dead_letters {
+        base.only("run.state = 'dead' AND run.followed_by IS NULL");
+    }
+    bound_times(db, filter, &mut base)?;
+    if let Some(before) = filter.before {
+        base.bound("run.id < ?", before.0);
+    }
+    let by_state = filter.states.iter().map(|state| {
+        let mut query = base.clone();
+        query.bound("run.state = ?", state.as_str().to_owned());
+        query
+    });
+    let mut queries: Vec<Query> = match (walked(filter), filter.states.is_empty()) {
+        ("INDEXED BY run_by_rule", true) if !filter.dead_letters => {
+            return queries(
+                db,
+                &RunFilter {
+                    states: RunState::ALL.to_vec(),
+                    ..filter.clone()
+                },
+            );
         }
+        (_, true) => vec![base],
+        (_, false) => by_state.collect(),
+    };
+    for query in &mut queries {
+        query.by = walked(filter);
+    }
+    Ok(queries)
+}
+
+/// The index to walk: what names the fewest runs.
+fn walked(filter: &RunFilter) -> &'static str {
+    if filter.event.is_some() {
+        "INDEXED BY run_by_event"
+    } else if filter.parent.is_some() {
+        "INDEXED BY run_by_parent"
+    } else if filter.object.is_some() {
+        "INDEXED BY run_by_object"
+    } else if filter.rule.is_some() {
+        "INDEXED BY run_by_rule"
+    } else if filter.class.is_some() {
+        "INDEXED BY run_by_class"
+    } else if filter.dead_letters {
+        "INDEXED BY run_dead_letter"
+    } else if filter.states.is_empty() {
+        ""
+    } else {
+        "INDEXED BY run_by_state"
+    }
+}
+
+/// Times become numbers first, so that the walk ends; what is left of the hour is compared.
+fn bound_times(db: &Connection, filter: &RunFilter, query: &mut Query) -> Result<(), StoreError> {
+    if let Some(since) = filter.since {
+        let first = first_number(db, "run_hour", since)?;
+        query.bound("run.id >= ?", first);
+        query.bound("run.created_at >= ?", micros(since));
+    }
+    if let Some(until) = filter.until {
+        let last = last_number(db, "run_hour", until)?;
+        query.bound("run.id <= ?", last);
+        query.bound("run.created_at < ?", micros(until));
     }
     Ok(())
 }
 
+const HOUR: i64 = 3_600_000_000;
+
+/// The smallest number that was given at this time or later, by the hour.
+pub(super) fn first_number(
+    db: &Connection,
+    hours: &str,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let first: Option<i64> = db
+        .prepare_cached(&format!("SELECT min(first) FROM {hours} WHERE hour >= ?1"))?
+        .query_row([micros(since) / HOUR], |row| row.get(0))?;
+    Ok(first.unwrap_or(i64::MAX))
+}
+
+/// The largest number that was given before this time, by the hour.
+pub(super) fn last_number(
+    db: &Connection,
+    hours: &str,
+    until: Timestamp,
+) -> Result<i64, StoreError> {
+    let last: Option<i64> = db
+        .prepare_cached(&format!("SELECT max(last) FROM {hours} WHERE hour <= ?1"))?
+        .query_row([micros(until) / HOUR], |row| row.get(0))?;
+    Ok(last.unwrap_or(0))
+}
+
 /// One run.
 pub(super) fn run(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError> {
-    let mut statement = db.prepare_cached(&format!("{SELECT_RUN} WHERE run.id = ?1"))?;
+    let mut statement = db.prepare_cached(&format!("{} WHERE run.id = ?1", select_run("")))?;
     let mut rows = statement.query([id.0])?;
     rows.next()?.map(rows::run).transpose()
 }
@@ -127,7 +300,7 @@ pub(super) fn object_of(db: &Connection, id: RunId) -> Result<Option<Object>, St
 }
 
 /// The number of an event, by its id or by an alias of it.
-fn event_number(db: &Connection, id: EventId) -> Result<Option<i64>, StoreError> {
+pub(super) fn event_number(db: &Connection, id: EventId) -> Result<Option<i64>, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT number FROM event WHERE id = ?1 UNION ALL SELECT event FROM alias WHERE id = ?1 LIMIT 1",

@@ -7,12 +7,18 @@ ALTER TABLE event ADD COLUMN echo INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX event_by_state ON event (state, number);
 CREATE INDEX event_by_subject ON event (subject, number);
 CREATE INDEX event_by_object ON event (object, number) WHERE object IS NOT NULL;
+CREATE INDEX event_by_source ON event (source, number);
+CREATE INDEX alias_by_event ON alias (event);
 
 -- A lane says how urgent its head is: claims go by (rule, rank, head_run), and the lower rank goes first.
 ALTER TABLE lane ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
 DROP INDEX lane_ready;
 CREATE INDEX lane_ready ON lane (rule, rank, head_run) WHERE state = 'ready';
 CREATE INDEX lane_leased ON lane (rule) WHERE state = 'leased';
+
+-- Since when its head could be claimed: the oldest of them tells how far behind everything is.
+ALTER TABLE lane ADD COLUMN ready_since INTEGER;
+CREATE INDEX lane_ready_since ON lane (ready_since) WHERE state = 'ready';
 
 -- The place of a run in its lane is its own only while it is unfinished: a run that goes on for another takes its place.
 CREATE TABLE run_2 (
@@ -42,7 +48,9 @@ CREATE TABLE run_2 (
     priority      INTEGER NOT NULL DEFAULT 0,
     parent        INTEGER,
     retry_of      INTEGER,
-    replay_of     INTEGER
+    replay_of     INTEGER,
+    followed_by   INTEGER,
+    released      TEXT
 ) STRICT;
 INSERT INTO run_2 (id, lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at,
                    started_at, failing_since, due_at, ended_at, reason, failure, class, waits_for)
@@ -56,10 +64,11 @@ ALTER TABLE run_2 RENAME TO run;
 CREATE UNIQUE INDEX run_open ON run (lane, seq) WHERE ended_at IS NULL;
 CREATE INDEX run_by_state ON run (state, id);
 CREATE INDEX run_by_class ON run (class, id) WHERE class IS NOT NULL;
-CREATE INDEX run_by_rule ON run (rule, id);
+CREATE INDEX run_by_rule ON run (rule, state, id);
 CREATE INDEX run_by_event ON run (event);
 CREATE INDEX run_by_object ON run (object, id) WHERE object IS NOT NULL;
 CREATE INDEX run_by_parent ON run (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX run_dead_letter ON run (id) WHERE state = 'dead' AND followed_by IS NULL;
 CREATE TRIGGER run_counted AFTER INSERT ON run BEGIN
     INSERT INTO run_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET number = number + 1;
 END;
@@ -69,6 +78,60 @@ CREATE TRIGGER run_recounted AFTER UPDATE OF state ON run BEGIN
 END;
 CREATE TRIGGER run_discounted AFTER DELETE ON run BEGIN
     UPDATE run_count SET number = number - 1 WHERE state = old.state;
+END;
+
+-- What waiting, dead and parked runs are counted by. A dead run that a person has followed up is no dead letter.
+CREATE TABLE class_count (
+    state  TEXT    NOT NULL,
+    class  TEXT    NOT NULL,
+    rule   TEXT    NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (state, class, rule)
+) STRICT, WITHOUT ROWID;
+INSERT INTO class_count (state, class, rule, number)
+SELECT state, coalesce(class, waits_for, ''), rule, count(*) FROM run
+WHERE state IN ('waiting', 'dead', 'parked') GROUP BY 1, 2, 3;
+CREATE TRIGGER run_classed AFTER INSERT ON run WHEN new.state IN ('waiting', 'dead', 'parked') BEGIN
+    INSERT INTO class_count VALUES (new.state, coalesce(new.class, new.waits_for, ''), new.rule, 1)
+    ON CONFLICT (state, class, rule) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER run_left_class AFTER UPDATE OF state, followed_by ON run
+WHEN old.state IN ('waiting', 'dead', 'parked') AND old.followed_by IS NULL BEGIN
+    UPDATE class_count SET number = number - 1
+    WHERE state = old.state AND class = coalesce(old.class, old.waits_for, '') AND rule = old.rule;
+END;
+CREATE TRIGGER run_came_to_class AFTER UPDATE OF state, followed_by ON run
+WHEN new.state IN ('waiting', 'dead', 'parked') AND new.followed_by IS NULL BEGIN
+    INSERT INTO class_count VALUES (new.state, coalesce(new.class, new.waits_for, ''), new.rule, 1)
+    ON CONFLICT (state, class, rule) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER run_unclassed AFTER DELETE ON run
+WHEN old.state IN ('waiting', 'dead', 'parked') AND old.followed_by IS NULL BEGIN
+    UPDATE class_count SET number = number - 1
+    WHERE state = old.state AND class = coalesce(old.class, old.waits_for, '') AND rule = old.rule;
+END;
+
+-- Which numbers were given in which hour, so that a list since yesterday need not read the years before. Hours may
+-- overlap, because a clock can be set back; numbers never go back.
+CREATE TABLE run_hour (
+    hour  INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    last  INTEGER NOT NULL
+) STRICT;
+INSERT INTO run_hour SELECT created_at / 3600000000, min(id), max(id) FROM run GROUP BY 1;
+CREATE TRIGGER run_timed AFTER INSERT ON run BEGIN
+    INSERT INTO run_hour VALUES (new.created_at / 3600000000, new.id, new.id)
+    ON CONFLICT (hour) DO UPDATE SET last = max(last, excluded.last);
+END;
+CREATE TABLE event_hour (
+    hour  INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    last  INTEGER NOT NULL
+) STRICT;
+INSERT INTO event_hour SELECT received_at / 3600000000, min(number), max(number) FROM event GROUP BY 1;
+CREATE TRIGGER event_timed AFTER INSERT ON event BEGIN
+    INSERT INTO event_hour VALUES (new.received_at / 3600000000, new.number, new.number)
+    ON CONFLICT (hour) DO UPDATE SET last = max(last, excluded.last);
 END;
 
 -- Runs that wait for an event, found by the first of the fields that it must have; both are empty for none.
@@ -123,7 +186,8 @@ CREATE TABLE walk (
     dead         INTEGER NOT NULL,
     cancelled    INTEGER NOT NULL,
     superseded   INTEGER NOT NULL,
-    done_at      INTEGER
+    done_at      INTEGER,
+    children_of  INTEGER
 ) STRICT;
 CREATE TABLE walk_object (
     run         INTEGER NOT NULL,
@@ -169,8 +233,9 @@ CREATE TABLE reroute (
     again  INTEGER NOT NULL
 ) STRICT;
 
--- Up to when each schedule has been looked at.
+-- Up to when the schedule of each rule has been looked at, and which one that was.
 CREATE TABLE schedule (
     rule          TEXT    PRIMARY KEY,
+    timetable     TEXT    NOT NULL,
     considered_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

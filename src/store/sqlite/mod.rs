@@ -6,21 +6,28 @@
 
 mod adopting;
 mod changes;
+mod circle;
 mod claiming;
 mod error;
+mod event_lists;
 mod inbox;
 mod journal;
 mod lanes;
 mod listing;
 mod lock;
+mod operated;
 mod options;
 mod pausing;
 mod placing;
+mod query;
 mod reader;
 mod routing;
 mod rows;
+mod schedules;
 mod schema;
+mod standing;
 mod state;
+mod verbs;
 mod waits;
 mod walking;
 mod writer;
@@ -90,7 +97,7 @@ impl SqliteStore {
         let inbox = schema::INBOX.open(&options.inbox_path())?;
         let trimmed = align(&main, &inbox)?;
         let transaction = main.transaction()?;
-        let released = lanes::release_all(&transaction)?;
+        let released = lanes::release_all(&transaction, clock.now())?;
         transaction.commit()?;
         if released > 0 {
             tracing::info!(
@@ -357,8 +364,8 @@ impl Store for SqliteStore {
     }
 
     async fn wake_for_job(&self, job: &str) -> Result<usize, StoreError> {
-        let job = job.to_owned();
-        let command = Command::new(Class::Lazy, move |db| waits::wake_for_job(db, &job));
+        let (job, at) = (job.to_owned(), self.clock.now());
+        let command = Command::new(Class::Lazy, move |db| waits::wake_for_job(db, &job, at));
         self.main
             .submit(command.announcing(Change::Claimable))
             .await
@@ -370,7 +377,8 @@ impl Store for SqliteStore {
     }
 
     async fn resume(&self, scope: PauseScope) -> Result<bool, StoreError> {
-        let command = Command::new(Class::Durable, move |db| pausing::resume(db, &scope));
+        let at = self.clock.now();
+        let command = Command::new(Class::Durable, move |db| pausing::resume(db, &scope, at));
         let resumed = self
             .main
             .submit(command.announcing(Change::Claimable))
@@ -419,6 +427,10 @@ impl Store for SqliteStore {
 
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
         self.readers.read(move |db| listing::event(db, id)).await
+    }
+
+    async fn failed(&self) -> StoreError {
+        self.changes.failed().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::rows::{micros, time};
@@ -72,7 +73,11 @@ pub(super) fn pause(db: &Connection, pause: &Pause) -> Result<(), StoreError> {
 
 /// Lets something go on; whether it was stopped. Runs that were held at a write are ready again, and events that were
 /// held back are routed to the rule.
-pub(super) fn resume(db: &Connection, scope: &PauseScope) -> Result<bool, StoreError> {
+pub(super) fn resume(
+    db: &Connection,
+    scope: &PauseScope,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
     let removed = db
         .prepare_cached("DELETE FROM pause WHERE scope = ?1")?
         .execute([scope.to_string()])?;
@@ -86,7 +91,7 @@ pub(super) fn resume(db: &Connection, scope: &PauseScope) -> Result<bool, StoreE
                 .query_map([], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             for run in held {
-                waits::wake(db, RunId(run))?;
+                waits::wake(db, RunId(run), at)?;
             }
         }
         PauseScope::Rule(rule) => release_held(db, rule)?,

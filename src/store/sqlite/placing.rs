@@ -64,12 +64,9 @@ pub(super) fn place(db: &Connection, newcomer: &Newcomer<'_>) -> Result<Option<R
     if let Some(due) = due {
         waits::set_timer(db, run, due)?;
     }
-    // A head that was never claimed may have lost its place just now; any other stays.
-    let settled = matches!(state.as_str(), "leased" | "parked")
-        || (state != "idle" && !replaces)
-        || (state != "idle" && head_has_begun(db, lane)?);
-    if !settled {
-        lanes::advance(db, lane)?;
+    // A head that was never claimed may have lost its place just now.
+    if state == "idle" || (replaces && state != "leased") {
+        lanes::advance(db, lane, newcomer.at)?;
     }
     Ok(Some(run))
 }
@@ -81,17 +78,6 @@ fn unfinished(db: &Connection, lane: i64) -> Result<Option<i64>, StoreError> {
         )?
         .query_row([lane], |row| row.get(0))
         .optional()?)
-}
-
-fn head_has_begun(db: &Connection, lane: i64) -> Result<bool, StoreError> {
-    let begun = db
-        .prepare_cached(
-            "SELECT run.started_at IS NOT NULL AND run.ended_at IS NULL FROM lane
-             JOIN run ON run.id = lane.head_run WHERE lane.id = ?1",
-        )?
-        .query_row([lane], |row| row.get(0))
-        .optional()?;
-    Ok(begun.unwrap_or(false))
 }
 
 /// Ends every run of the lane that was never claimed; answers since when the first of them waited for quiet.
@@ -124,6 +110,16 @@ fn quiet_until(debounce: Debounce, now: i64, since: i64) -> i64 {
 
 fn micros_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Puts a run at a place of its lane that another one has given up; the lane itself is the caller's affair.
+pub(super) fn insert_at(
+    db: &Connection,
+    newcomer: &Newcomer<'_>,
+    lane: i64,
+    seq: i64,
+) -> Result<RunId, StoreError> {
+    insert(db, newcomer, lane, seq, (None, None))
 }
 
 fn insert(

@@ -13,17 +13,22 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
-/// The columns of [`run`]. CROSS JOIN keeps the order of the tables: the run first, then what it names.
-pub(super) const SELECT_RUN: &str = "
-    SELECT run.id, event.id, run.rule, run.version, rule_set.id, run.binding, lane.key, run.state, run.attempt,
-           run.created_at, run.started_at, run.failing_since, run.due_at, run.ended_at, run.reason, run.failure,
-           run.class, run.waits_for, run.object, run.priority, run.parent, run.retry_of, run.replay_of
-    FROM run
-    CROSS JOIN event ON event.number = run.event
-    CROSS JOIN rule_set ON rule_set.number = run.rule_set
-    CROSS JOIN lane ON lane.id = run.lane";
+/// Selects what [`run`] reads, from `run` by an index (`INDEXED BY …`) or as SQLite likes. CROSS JOIN keeps the order of
+/// the tables: the run first, then what it names.
+pub(super) fn select_run(by: &str) -> String {
+    format!(
+        "SELECT run.id, event.id, run.rule, run.version, rule_set.id, run.binding, lane.key, run.state, run.attempt,
+                run.created_at, run.started_at, run.failing_since, run.due_at, run.ended_at, run.reason, run.failure,
+                run.class, run.waits_for, run.object, run.priority, run.parent, run.retry_of, run.replay_of,
+                run.followed_by, run.released
+         FROM run {by}
+         CROSS JOIN event ON event.number = run.event
+         CROSS JOIN rule_set ON rule_set.number = run.rule_set
+         CROSS JOIN lane ON lane.id = run.lane"
+    )
+}
 
-/// One run, from [`SELECT_RUN`].
+/// One run, from [`select_run`].
 pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
     let id: i64 = row.get(0)?;
     let in_run = |error: StoreError| corrupt(format_args!("run {id}"), error);
@@ -70,6 +75,11 @@ pub(super) fn run(row: &Row<'_>) -> Result<Run, StoreError> {
             (None, Some(run)) => Some(Origin::Replay(RunId(run))),
             (None, None) => None,
         },
+        followed_by: row.get::<_, Option<i64>>(23)?.map(RunId),
+        released: row
+            .get::<_, Option<String>>(24)?
+            .as_deref()
+            .and_then(parked_class),
         children: None,
     })
 }

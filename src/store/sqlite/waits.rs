@@ -43,14 +43,14 @@ pub(super) fn begin(
     set_timer(db, run, due_at)?;
     lanes::set_state(db, lane, "waiting")?;
     match wait.waits {
-        Waits::Event { wait, seen } => expect_event(db, run, wait, *seen),
+        Waits::Event { wait, seen } => expect_event(db, run, wait, *seen, at),
         Waits::Job(job) => {
             db.prepare_cached("INSERT OR REPLACE INTO job_wait (run, job) VALUES (?1, ?2)")?
                 .execute(params![run.0, job])?;
             Ok(())
         }
         Waits::Children => super::walking::release_children(db, run, at),
-        Waits::Writes if !super::pausing::writes_are_paused(db)? => wake(db, run),
+        Waits::Writes if !super::pausing::writes_are_paused(db)? => wake(db, run, at),
         Waits::Time | Waits::Retry | Waits::LookUp | Waits::Writes | Waits::Gateway => Ok(()),
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn wake_due(
         .query_map([micros(at), WAKE_MAX], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for run in &due {
-        wake(db, RunId(*run))?;
+        wake(db, RunId(*run), at)?;
     }
     let next: Option<i64> = db
         .prepare_cached("SELECT min(due_at) FROM timer")?
@@ -102,7 +102,7 @@ pub(super) fn wake_due(
 }
 
 /// Makes a waiting run ready, or a queued one that waited for its lane to be quiet.
-pub(super) fn wake(db: &Connection, run: RunId) -> Result<(), StoreError> {
+pub(super) fn wake(db: &Connection, run: RunId, at: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM timer WHERE run = ?1")?
         .execute([run.0])?;
     db.prepare_cached("DELETE FROM job_wait WHERE run = ?1")?
@@ -114,21 +114,21 @@ pub(super) fn wake(db: &Connection, run: RunId) -> Result<(), StoreError> {
     )?
     .execute(params![run.0, RunState::Queued.as_str()])?;
     db.prepare_cached(
-        "UPDATE lane SET state = 'ready' WHERE head_run = ?1 AND state = 'waiting'
+        "UPDATE lane SET state = 'ready', ready_since = ?2 WHERE head_run = ?1 AND state = 'waiting'
          AND id = (SELECT lane FROM run WHERE id = ?1)",
     )?
-    .execute([run.0])?;
+    .execute([run.0, micros(at)])?;
     Ok(())
 }
 
 /// Makes the runs ready that wait for a job; answers how many.
-pub(super) fn wake_for_job(db: &Connection, job: &str) -> Result<usize, StoreError> {
+pub(super) fn wake_for_job(db: &Connection, job: &str, at: Timestamp) -> Result<usize, StoreError> {
     let waiting: Vec<i64> = db
         .prepare_cached("SELECT run FROM job_wait WHERE job = ?1")?
         .query_map([job], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for run in &waiting {
-        wake(db, RunId(*run))?;
+        wake(db, RunId(*run), at)?;
     }
     Ok(waiting.len())
 }
@@ -148,6 +148,7 @@ fn expect_event(
     run: RunId,
     wait: &WaitForEvent,
     seen: EventMark,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
     let (found, _) = search(db, wait, seen.0, None)?;
     let (field, value) = wait
@@ -169,7 +170,7 @@ fn expect_event(
         found.as_ref().map(|(number, _)| number)
     ])?;
     if found.is_some() {
-        wake(db, run)?;
+        wake(db, run, at)?;
     }
     Ok(())
 }
@@ -186,6 +187,7 @@ pub(super) fn event_arrived(
     db: &Connection,
     number: i64,
     event: &Event,
+    at: Timestamp,
 ) -> Result<usize, StoreError> {
     let source = event.source.as_str();
     let fields: Vec<String> = db
@@ -207,7 +209,7 @@ pub(super) fn event_arrived(
             }
             db.prepare_cached("UPDATE event_wait SET found = ?2 WHERE run = ?1")?
                 .execute([run.0, number])?;
-            wake(db, run)?;
+            wake(db, run, at)?;
             woken += 1;
         }
     }

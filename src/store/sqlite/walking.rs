@@ -9,6 +9,10 @@ use super::{lanes, waits};
 use crate::model::{Concurrency, FailedObject, Failure, Object, RunId, RunState, Tally};
 use crate::store::{StoreError, Walk, WalkPage};
 
+/// What a run takes over from the walk of the one that it goes on for.
+pub(super) const COPIED: &str = "steps_before, place, ended_at, priority, objects, released, open, succeeded, skipped, \
+                                 dead, cancelled, superseded";
+
 /// The most children of one run that are unfinished at a time.
 const OPEN_MAX: i64 = 500;
 
@@ -91,7 +95,7 @@ pub(super) fn release_children(
     if open == 0 {
         db.prepare_cached("UPDATE walk SET done_at = ?2 WHERE run = ?1")?
             .execute([parent.0, micros(at)])?;
-        waits::wake(db, parent)?;
+        waits::wake(db, parent, at)?;
     }
     Ok(())
 }
@@ -155,13 +159,7 @@ pub(super) fn child_ended(
     let Some(parent) = parent else {
         return Ok(());
     };
-    let column = match state {
-        RunState::Succeeded => "succeeded",
-        RunState::Skipped => "skipped",
-        RunState::Cancelled => "cancelled",
-        RunState::Superseded => "superseded",
-        _ => "dead",
-    };
+    let column = column_of(state);
     let counted = db
         .prepare_cached(&format!(
             "UPDATE walk SET open = open - 1, {column} = {column} + 1 WHERE run = ?1 AND done_at IS NULL"
@@ -171,6 +169,17 @@ pub(super) fn child_ended(
         release_children(db, RunId(parent), at)?;
     }
     Ok(())
+}
+
+/// The column that counts children which ended so.
+pub(super) fn column_of(state: RunState) -> &'static str {
+    match state {
+        RunState::Succeeded => "succeeded",
+        RunState::Skipped => "skipped",
+        RunState::Cancelled => "cancelled",
+        RunState::Superseded => "superseded",
+        _ => "dead",
+    }
 }
 
 /// How far a run's walk is, if it has begun.
@@ -240,7 +249,8 @@ fn failed(db: &Connection, run: RunId) -> Result<Vec<FailedObject>, StoreError> 
     let most = i64::try_from(Tally::FAILED_MAX).unwrap_or(i64::MAX);
     db.prepare_cached(
         "SELECT id, object_type, object, state, reason, failure FROM run
-         WHERE parent = ?1 AND state IN ('dead', 'cancelled') ORDER BY id LIMIT ?2",
+         WHERE parent = coalesce((SELECT children_of FROM walk WHERE run = ?1), ?1)
+         AND state IN ('dead', 'cancelled') AND followed_by IS NULL ORDER BY id LIMIT ?2",
     )?
     .query_and_then([run.0, most], |row| {
         let child: i64 = row.get(0)?;

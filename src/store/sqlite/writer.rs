@@ -358,6 +358,7 @@ impl Desk {
                  disk, then start Cuegate again"
             ));
             tracing::error!(file = self.rules.file, %error, "the store stops writing: {broken}");
+            self.changes.fail(&broken);
             self.broken = Some(broken.clone());
             return Err(broken);
         }

@@ -64,7 +64,7 @@ impl runner::Scripts for Rules {
         &self,
         program: &Arc<Program>,
         _run: RunId,
-        _moment: Moment,
+        _moment: &Moment,
         event: &Event,
         journal: &[Step],
     ) -> Result<Advanced, String> {

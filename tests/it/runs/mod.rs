@@ -8,7 +8,11 @@
 mod concurrency;
 mod crashes;
 mod door;
+mod doubts;
+mod egress;
 mod fakes;
 mod routing;
 mod samples;
+mod schedules;
+mod simulated;
 mod world;

@@ -8,6 +8,7 @@
     reason = "the helpers of tests fail like the tests themselves"
 )]
 
+mod comparison;
 mod door;
 mod events;
 mod files;
@@ -17,6 +18,7 @@ mod metadata;
 mod objects;
 mod recordings;
 mod search;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -18,11 +18,19 @@ use serde_json::json;
 
 pub(crate) mod accepting;
 pub(crate) mod adopting;
+pub(crate) mod cancelling;
 pub(crate) mod journals;
 pub(crate) mod lanes;
 pub(crate) mod machine;
+pub(crate) mod modes;
+pub(crate) mod order;
+pub(crate) mod replaying;
+pub(crate) mod retrying;
 pub(crate) mod routing;
+pub(crate) mod signals;
+pub(crate) mod states;
 pub(crate) mod waiting;
+pub(crate) mod walks;
 
 /// Where a store lives. Opening it again, after the store before was dropped without closing, is a restart
 /// after a crash.
@@ -64,6 +72,9 @@ macro_rules! store_contract {
                 a_duplicate_over_the_edge_of_the_window_is_an_alias,
                 two_windows_later_it_is_a_new_event,
                 what_was_decided_is_kept_with_the_event,
+                a_run_that_closes_a_circle_is_parked_and_names_the_way,
+                only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
+                behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
             lanes:
                 runs_of_a_lane_follow_each_other_in_order,
@@ -97,6 +108,63 @@ macro_rules! store_contract {
                 an_object_is_taken_by_one_step_only,
                 an_object_is_not_taken_while_the_same_request_is_under_way,
                 nothing_is_taken_without_a_claim;
+            modes:
+                the_latest_takes_the_place_of_those_that_have_not_begun,
+                a_run_that_has_begun_is_never_superseded,
+                a_single_run_drops_those_that_come_while_it_is_unfinished,
+                a_debounced_run_begins_when_its_lane_has_been_quiet,
+                a_lane_that_is_never_quiet_begins_at_the_longest_wait,
+                a_debounced_run_waits_behind_one_that_has_begun,
+                a_debounced_run_survives_a_crash,
+                the_more_urgent_run_of_a_rule_goes_first,
+                a_rule_never_has_more_claims_than_its_bound,
+                our_own_writes_that_wake_a_rule_too_often_park_it;
+            signals:
+                an_event_wakes_the_run_that_waits_for_it_and_no_other,
+                an_event_that_came_since_the_run_began_is_found,
+                an_event_between_the_search_and_the_wait_is_not_missed,
+                a_wait_for_an_event_survives_a_crash,
+                a_wait_for_an_event_ends_at_its_time,
+                a_job_wakes_all_runs_that_wait_for_it_once,
+                what_is_paused_is_not_claimed_until_it_is_resumed,
+                runs_held_at_a_write_go_on_when_writes_do;
+            walks:
+                a_walk_counts_every_object_once_and_goes_on_after_a_crash,
+                children_are_made_when_the_walk_is_over_and_their_parent_wakes_after_the_last,
+                a_walk_that_found_nothing_wakes_its_parent_at_once,
+                no_more_than_five_hundred_children_are_unfinished,
+                children_come_after_live_events_of_their_rule;
+            states:
+                an_addition_is_made_once_with_its_step,
+                every_access_answers_what_it_found,
+                an_entry_disappears_at_its_time;
+            retrying:
+                a_dead_run_goes_on_before_the_step_that_failed,
+                a_finished_write_is_never_left_out,
+                a_parked_run_gives_its_place_to_the_one_that_goes_on,
+                a_call_that_a_person_saw_is_not_sent_again,
+                a_call_that_may_have_happened_needs_a_word_from_any_state,
+                runs_that_have_not_failed_are_not_retried,
+                a_run_is_retried_once,
+                what_was_stopped_or_superseded_goes_on,
+                a_child_that_is_retried_is_under_way_for_its_parent,
+                a_walk_is_taken_over_by_the_run_that_goes_on,
+                a_run_that_died_after_its_children_does_not_make_them_again,
+                a_run_whose_children_are_under_way_is_not_retried;
+            replaying:
+                a_replay_begins_with_an_empty_journal_at_the_end_of_its_lane,
+                a_replay_on_the_version_of_now_needs_the_active_rules,
+                a_run_that_has_not_ended_is_not_replayed,
+                the_writes_that_a_replay_repeats_are_known_before,
+                the_writes_of_children_count_for_their_parent;
+            cancelling:
+                a_queued_run_is_left_out_of_its_lane,
+                the_run_at_the_head_makes_way,
+                whoever_drives_a_cancelled_run_is_fenced_off,
+                what_has_ended_cannot_be_cancelled,
+                the_children_of_a_cancelled_run_end_with_it;
+            order:
+                workers_never_overlap_in_a_lane_and_a_naive_claim_does;
             machine:
                 any_sequence_of_commands_does_what_the_model_does;
         }

@@ -1,0 +1,353 @@
+//! What a run costs when few others wait and when a million do: claiming, settling, starting, memory and bytes.
+//!
+//! Each backlog is filled and measured by a process of its own over a fresh store, so that memory and start are its own.
+//! A claim reads the run's event and journal besides the queue; that part is measured apart, because it does not
+//! depend on the queue but on the size of the file.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+#[path = "measure/events.rs"]
+mod events;
+#[path = "measure/machine.rs"]
+mod machine;
+#[path = "measure/stored.rs"]
+mod stored;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use cuegate::clock::{Clock as _, SystemClock};
+use cuegate::model::{LaneKey, RuleId, RuleSet, RuleSetId, RuleVersion};
+use cuegate::store::{
+    Accepts as _, Claiming, Decision, NewRun, Routed, Routing, Settle, Settlement, SqliteOptions,
+    SqliteStore, Store as _,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::machine::machine;
+
+/// The argument that makes this program fill and measure one backlog.
+const ROLE: &str = "measure-backlog";
+
+const BODY_BYTES: usize = 2048;
+
+/// How many lanes the runs are spread over, and how many rules.
+const LANES: u64 = 10_000;
+const RULES: u64 = 20;
+
+/// How many runs are claimed and settled for a figure, and how many at once.
+const SAMPLE: usize = 4_096;
+const AT_ONCE: usize = 64;
+
+/// How many events are accepted and routed together while the backlog is filled.
+const TOGETHER: u64 = 512;
+
+/// What was measured over one backlog.
+#[derive(Debug, Serialize, Deserialize)]
+struct Figures {
+    runs: u64,
+    fill_per_second: f64,
+    bytes_per_event: f64,
+    open_ms: f64,
+    first_claim_ms: f64,
+    claim_us: f64,
+    settle_us: f64,
+    payload_us: f64,
+    accepted_alone: f64,
+    accepted_beside: f64,
+    drained_beside: f64,
+    idle_mb: f64,
+    peak_mb: f64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(ROLE) {
+        let runs = arguments.next().context("how many runs?")?.parse()?;
+        let figures = tokio::runtime::Runtime::new()?.block_on(measure(runs))?;
+        println!("{}", serde_json::to_string(&figures)?);
+        return Ok(());
+    }
+    let short = std::env::var_os("CUEGATE_BENCH_SECONDS").is_some();
+    let sizes: &[u64] = if short {
+        &[1_000, 10_000]
+    } else {
+        &[1_000, 100_000, 1_000_000]
+    };
+    println!("\nbacklog: what one run costs while so many wait, {BODY_BYTES} bytes an event");
+    println!("  {}", machine());
+    let figures: Vec<Figures> = sizes
+        .iter()
+        .map(|runs| child(*runs))
+        .collect::<Result<_, _>>()?;
+    report(&figures);
+    Ok(())
+}
+
+fn child(runs: u64) -> anyhow::Result<Figures> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([ROLE, &runs.to_string()])
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "the measurement ended with {}",
+        output.status
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn report(figures: &[Figures]) {
+    let Some(first) = figures.first() else {
+        return;
+    };
+    println!(
+        "\n  {:>9}  {:>14}  {:>14}  {:>12}  {:>9}  {:>11}  {:>17}  {:>9}",
+        "waiting",
+        "claim µs",
+        "settle µs",
+        "payload µs",
+        "start ms",
+        "MB (peak)",
+        "accept/s beside",
+        "bytes/ev"
+    );
+    for figure in figures {
+        println!(
+            "  {:>9}  {:>7.1} ({:.2}x)  {:>7.1} ({:.2}x)  {:>12.1}  {:>9.0}  {:>4.0} ({:>4.0})  {:>9.0} ({:.2}x)  {:>9.0}",
+            figure.runs,
+            figure.claim_us,
+            figure.claim_us / first.claim_us,
+            figure.settle_us,
+            figure.settle_us / first.settle_us,
+            figure.payload_us,
+            figure.open_ms,
+            figure.idle_mb,
+            figure.peak_mb,
+            figure.accepted_beside,
+            figure.accepted_beside / figure.accepted_alone,
+            figure.bytes_per_event,
+        );
+    }
+    println!(
+        "\n  claim and settle: per run, {AT_ONCE} at once, without the reading of event and journal, which is `payload`; \
+         (x): against the smallest backlog, at most 2 wanted"
+    );
+    println!(
+        "  accept/s beside: while the backlog is drained, and as a part of what is accepted when nothing is drained"
+    );
+    for figure in figures {
+        println!(
+            "  {:>9}: filled at {:.0}/s, drained at {:.0}/s beside accepting; first claim after the start {:.1} ms",
+            figure.runs, figure.fill_per_second, figure.drained_beside, figure.first_claim_ms
+        );
+    }
+}
+
+async fn measure(runs: u64) -> anyhow::Result<Figures> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let store = open(directory.path()).await?;
+    let begun = Instant::now();
+    fill(&store, 0..runs).await?;
+    let fill_per_second = rate(runs, begun.elapsed());
+    store.close().await?;
+    let bytes = std::fs::metadata(directory.path().join("cuegate.db"))?.len();
+    drop(store);
+    let begun = Instant::now();
+    let store = open(directory.path()).await?;
+    let open_ms = millis(begun.elapsed());
+    let idle_mb = memory("VmRSS:")?;
+    let begun = Instant::now();
+    drain(&store, 1).await?;
+    let first_claim_ms = millis(begun.elapsed());
+    let costs = costs(&store, usize::try_from(runs / 2)?.min(SAMPLE)).await?;
+    let store = Arc::new(store);
+    let accepted_alone = accept_for(&store, runs, Duration::from_secs(2)).await?;
+    let (accepted_beside, drained_beside) = beside(&store, runs).await?;
+    Ok(Figures {
+        runs,
+        fill_per_second,
+        bytes_per_event: bytes as f64 / runs as f64,
+        open_ms,
+        first_claim_ms,
+        claim_us: costs.claim,
+        settle_us: costs.settle,
+        payload_us: costs.payload,
+        accepted_alone,
+        accepted_beside,
+        drained_beside,
+        idle_mb,
+        peak_mb: memory("VmHWM:")?,
+    })
+}
+
+async fn open(directory: &Path) -> anyhow::Result<SqliteStore> {
+    let options = SqliteOptions::at(directory.join("cuegate.db"));
+    let store = SqliteStore::open(options, Arc::new(SystemClock)).await?;
+    let set = RuleSet {
+        id: RuleSetId::from("bench"),
+        files: Vec::new(),
+        rules: Vec::new(),
+        site: String::new(),
+        vars: json!({}),
+    };
+    store.activate_rule_set(set).await?;
+    Ok(store)
+}
+
+/// Accepts events and routes each to one run.
+async fn fill(store: &SqliteStore, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
+    let mut next = numbers.start;
+    while next < numbers.end {
+        let until = (next + TOGETHER).min(numbers.end);
+        let events = (next..until).map(|number| stored::event(number, BODY_BYTES));
+        store.accept(events.collect()).await?;
+        let unrouted = store.unrouted(usize::try_from(TOGETHER)?).await?;
+        let decisions = (next..until).map(|number| {
+            let run = NewRun::new(
+                RuleId(format!("rule-{:02}", number % RULES)),
+                RuleVersion::from("1"),
+                1,
+                LaneKey(format!("asset-{}", number % LANES)),
+            );
+            Decision {
+                runs: vec![run],
+                ..Decision::default()
+            }
+        });
+        let routing = Routing {
+            batch: unrouted.batch,
+            rule_set: RuleSetId::from("bench"),
+            decisions: decisions.collect(),
+            breaker: None,
+            at: SystemClock.now(),
+        };
+        if store.route(routing).await? == Routed::Stale {
+            bail!("somebody else routes");
+        }
+        next = until;
+    }
+    Ok(())
+}
+
+/// In microseconds per run.
+struct Costs {
+    claim: f64,
+    settle: f64,
+    payload: f64,
+}
+
+async fn costs(store: &SqliteStore, sample: usize) -> anyhow::Result<Costs> {
+    let (mut claim, mut settle, mut payload) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let mut done = 0;
+    while done < sample {
+        let begun = Instant::now();
+        let claims = store
+            .claim(Claiming::up_to(AT_ONCE), SystemClock.now())
+            .await?;
+        claim += begun.elapsed();
+        ensure!(!claims.is_empty(), "the backlog ended too early");
+        let begun = Instant::now();
+        for one in &claims {
+            store.event(one.run.event).await?;
+            store.journal(one.run.id).await?;
+        }
+        payload += begun.elapsed();
+        let settlements = claims.iter().map(|one| Settle {
+            lease: one.lease,
+            settlement: Settlement::Succeeded,
+            logs: Vec::new(),
+            at: SystemClock.now(),
+        });
+        let begun = Instant::now();
+        store.settle(settlements.collect()).await?;
+        settle += begun.elapsed();
+        done += claims.len();
+    }
+    let each = |total: Duration| total.as_secs_f64() * 1e6 / done as f64;
+    let payload = each(payload);
+    Ok(Costs {
+        claim: (each(claim) - payload).max(0.0),
+        settle: each(settle),
+        payload,
+    })
+}
+
+/// Claims and settles so many runs, or all that there are.
+async fn drain(store: &SqliteStore, runs: usize) -> anyhow::Result<usize> {
+    let claims = store
+        .claim(Claiming::up_to(runs.min(AT_ONCE)), SystemClock.now())
+        .await?;
+    let settlements = claims.iter().map(|one| Settle {
+        lease: one.lease,
+        settlement: Settlement::Succeeded,
+        logs: Vec::new(),
+        at: SystemClock.now(),
+    });
+    store.settle(settlements.collect()).await?;
+    Ok(claims.len())
+}
+
+/// How many events a second are accepted, each batch waiting for the one before.
+async fn accept_for(store: &SqliteStore, from: u64, time: Duration) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let mut number = from;
+    while begun.elapsed() < time {
+        let events = (number..number + 64).map(|number| stored::event(number, BODY_BYTES));
+        store.accept(events.collect()).await?;
+        number += 64;
+    }
+    Ok(rate(number - from, begun.elapsed()))
+}
+
+/// Accepting and draining at once: how many of each in a second.
+async fn beside(store: &Arc<SqliteStore>, runs: u64) -> anyhow::Result<(f64, f64)> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let draining = {
+        let (store, stop) = (Arc::clone(store), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let mut drained = 0;
+            while !stop.load(Ordering::Relaxed) {
+                match drain(&store, AT_ONCE).await? {
+                    0 => break,
+                    some => drained += some,
+                }
+            }
+            Ok::<f64, anyhow::Error>(rate(drained as u64, begun.elapsed()))
+        })
+    };
+    let accepted = accept_for(store, runs * 2, Duration::from_secs(2)).await?;
+    stop.store(true, Ordering::Relaxed);
+    Ok((accepted, draining.await??))
+}
+
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// A line of `/proc/self/status`, in megabytes.
+fn memory(line: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let kilobytes: f64 = status
+        .lines()
+        .find_map(|text| {
+            text.strip_prefix(line)?
+                .trim()
+                .split(' ')
+                .next()?
+                .parse()
+                .ok()
+        })
+        .with_context(|| format!("/proc/self/status has no {line}"))?;
+    Ok(kilobytes / 1024.0)
+}
