@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::engine::{Advance, Moment, When};
+use crate::engine::{Moment, When};
 use crate::model::{Event, Failure, Program, RunId, Step};
 use crate::sandbox::Sandbox;
 use crate::{router, runner};
@@ -36,11 +36,13 @@ impl runner::Scripts for ScriptWorkers {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
-        self.0
-            .advance(program, run, moment, event, journal)
-            .await
-            .map_err(|e| e.to_string())
+    ) -> Result<runner::Advanced, String> {
+        let advanced = self.0.advance(program, run, moment, event, journal).await;
+        let advanced = advanced.map_err(|e| e.to_string())?;
+        Ok(runner::Advanced {
+            advance: advanced.advance,
+            workers_lost: advanced.workers_lost,
+        })
     }
 
     async fn lane(

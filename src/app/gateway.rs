@@ -84,6 +84,8 @@ impl Gateway {
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             runner::Options {
+                workers: config.sandbox.workers,
+                index_lag: config.iconik.index_lag,
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
                 targets: Arc::new(targets),

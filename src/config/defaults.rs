@@ -62,6 +62,7 @@ impl Default for Iconik {
             auth_token: Secret::new(""),
             rate: Rate::default(),
             timeout: Duration::from_secs(30),
+            index_lag: Duration::from_secs(90),
         }
     }
 }

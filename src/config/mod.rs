@@ -127,6 +127,8 @@ pub struct Iconik {
     pub rate: Rate,
     /// The longest that one request may take.
     pub timeout: Duration,
+    /// How long lists and searches may not know of a change.
+    pub index_lag: Duration,
 }
 
 /// `[iconik] rate`

@@ -124,7 +124,6 @@ fn read_retention(section: &mut Section<'_, '_>) -> Retention {
 
 fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
     let default = Iconik::default();
-    section.later(&["index_lag"]);
     Iconik {
         base_url: section
             .guarded("base_url", web_address)
@@ -138,6 +137,7 @@ fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
             .unwrap_or(default.auth_token),
         rate: section.table("rate", read_rate).unwrap_or(default.rate),
         timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
+        index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
     }
 }
 

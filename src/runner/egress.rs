@@ -14,14 +14,17 @@ use tokio::time::Instant;
 
 use crate::config::OnUncertain;
 use crate::egress::{EgressError, Reply};
-use crate::model::{Answer, DeadClass, EgressCall, Failure, Method, ParkedClass, format_duration};
+use crate::model::{
+    Answer, DeadClass, EgressCall, Failure, Method, ParkedClass, RunId, format_duration,
+};
 use crate::store::{Intent, JournalEntry, Settlement, Waits};
 
 use super::backoff::jitter;
 use super::door::{Asked, Door};
+use super::parking::choices;
 use super::permission::{at_place, missing_scope};
 use super::programs::Known;
-use super::progress::{End, Progress, between};
+use super::progress::{End, Progress};
 
 use self::outcome::{Decision, Sent, decide};
 
@@ -96,12 +99,16 @@ impl Door {
             return Ok(None);
         }
         let now = self.clock.now();
+        let is_sent = progress.open.is_none() || wanted.on_uncertain == OnUncertain::Repeat;
+        if is_sent {
+            self.hold_write(progress)?;
+        }
         if let Some(open) = &progress.open {
             let doubt = "the gateway stopped, or waited, before an answer arrived";
             return match wanted.on_uncertain {
                 OnUncertain::Repeat => Ok(None),
                 OnUncertain::Drop => Ok(Some(dropped(now))),
-                OnUncertain::Park => Err(park(wanted, open, doubt)),
+                OnUncertain::Park => Err(park(wanted, progress.run.id, open, doubt)),
             };
         }
         let intent = Intent {
@@ -110,7 +117,7 @@ impl Door {
             effect: wanted.asked.effect.clone(),
             at: now,
         };
-        self.append(progress, JournalEntry::Intent(intent.clone()))
+        self.append(progress, vec![JournalEntry::Intent(intent.clone())])
             .await?;
         progress.open = Some(intent);
         Ok(None)
@@ -125,7 +132,8 @@ impl Door {
     ) -> Result<Answer, End> {
         let now = self.clock.now();
         let failing_since = progress.run.failing_since.unwrap_or(now);
-        let failing_for = between(failing_since, now);
+        // While Iconik cannot be used nothing is tried, this neither.
+        let failing_for = self.line.usable(failing_since, now);
         let error = match outcome {
             Ok(reply) => return Ok(answered(reply)),
             Err(error) => error,
@@ -150,7 +158,7 @@ impl Door {
             }
             Decision::Drop => Ok(dropped(now)),
             Decision::Park => Err(match &progress.open {
-                Some(open) => park(wanted, open, &error.to_string()),
+                Some(open) => park(wanted, progress.run.id, open, &error.to_string()),
                 None => progress.dead(*refused(wanted.known, wanted.call, &error)),
             }),
             Decision::GiveUp => Err(progress.dead(*given_up(wanted, failing_for, &error))),
@@ -167,7 +175,7 @@ impl Door {
     async fn take_back(&self, progress: &mut Progress) -> Result<(), End> {
         if let Some(open) = progress.open.take() {
             let number = open.number;
-            self.append(progress, JournalEntry::Withdrawn { number })
+            self.append(progress, vec![JournalEntry::Withdrawn { number }])
                 .await?;
         }
         Ok(())
@@ -293,15 +301,16 @@ fn wait(
 }
 
 /// Hands the run to a person: what was sent, what is unknown, what can be done.
-fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
+fn park(wanted: &Wanted<'_>, run: RunId, open: &Intent, doubt: &str) -> End {
     let name = &wanted.call.target;
     let reason = format!(
         "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. Sending it again may set it off \
-         twice. Look at `{name}` which of the two it is; later runs of this lane wait for a decision. \
-         `uncertain` under `[egress.{name}]` can say \"repeat\" or \"drop\" for the future.",
+         twice. Look at `{name}` which of the two it is. {} `uncertain` under `[egress.{name}]` can say \"repeat\" or \
+         \"drop\" for the future.",
         open.number,
         words(wanted.call),
         open.at.round(jiff::Unit::Second).unwrap_or(open.at),
+        choices(run),
     );
     End::Settle(Settlement::Parked {
         class: ParkedClass::Uncertain,

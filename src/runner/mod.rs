@@ -5,24 +5,35 @@
 //! something happens; while it waits it is a row in the store.
 
 mod backoff;
+mod before_image;
 mod calls;
+mod circuit;
 mod decision;
 mod dispatch;
 mod door;
+mod doubts;
 mod drive;
 mod egress;
+mod line;
 mod lookups;
+mod mark;
+mod matching;
+mod outages;
+mod parking;
 mod permission;
 mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod seeking;
+mod stops;
+mod strikes;
 mod waiting;
 mod walking;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,8 +47,28 @@ use crate::store::{Settlement, Store};
 
 use self::door::Door;
 use self::drive::Driver;
+use self::line::Line;
 use self::lookups::Lookups;
 use self::programs::Programs;
+use self::stops::Stops;
+
+/// What an advance came to.
+#[derive(Debug)]
+pub struct Advanced {
+    /// The outcome, with what was logged.
+    pub advance: Advance,
+    /// How many workers the script has cost on the way.
+    pub workers_lost: u32,
+}
+
+impl From<Advance> for Advanced {
+    fn from(advance: Advance) -> Self {
+        Self {
+            advance,
+            workers_lost: 0,
+        }
+    }
+}
 
 /// Advances rules.
 #[async_trait]
@@ -55,7 +86,7 @@ pub trait Scripts: Send + Sync + Debug {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String>;
+    ) -> Result<Advanced, String>;
 
     /// The order key that the rule's `lane` gives each of the events, in their order.
     ///
@@ -130,6 +161,10 @@ pub struct Options {
     pub concurrency: usize,
     /// The most of them that are of one rule, so that a slow rule leaves room for others.
     pub per_rule: usize,
+    /// How many workers rules are advanced in.
+    pub workers: usize,
+    /// How long Iconik's index may not know of a change.
+    pub index_lag: Duration,
     /// How long a stop waits for runs to come to their next step.
     pub drain: Duration,
     /// Who is told.
@@ -143,6 +178,8 @@ impl Default for Options {
         Self {
             concurrency: 64,
             per_rule: 48,
+            workers: 2,
+            index_lag: Duration::from_secs(90),
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
             targets: Arc::new(Egress::none()),
@@ -155,6 +192,8 @@ impl Default for Options {
 pub struct Runner {
     store: Arc<dyn Store>,
     clock: SharedClock,
+    line: Arc<Line>,
+    stops: Arc<Stops>,
     driver: Arc<Driver>,
     options: Options,
 }
@@ -168,13 +207,19 @@ impl Runner {
         clock: SharedClock,
         options: Options,
     ) -> Self {
+        let stops = Arc::new(Stops::new(Arc::clone(&store)));
+        let line = Arc::new(Line::new(outside, Arc::clone(&clock)));
         let door = Door {
             store: Arc::clone(&store),
-            outside,
+            line: Arc::clone(&line),
             targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),
+            stops: Arc::clone(&stops),
+            own_user: OnceLock::new(),
+            since: clock.now(),
+            index_lag: options.index_lag,
         };
         let driver = Driver {
             door,
@@ -182,11 +227,14 @@ impl Runner {
             programs: Programs::new(Arc::clone(&store)),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
+            strikes: Mutex::default(),
             stopping: AtomicBool::new(false),
         };
         Self {
             store,
             clock,
+            line,
+            stops,
             driver: Arc::new(driver),
             options,
         }

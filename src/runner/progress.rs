@@ -12,6 +12,7 @@ use crate::operations::{self, RepeatClass};
 use crate::store::{Claim, Intent, Lease, Settlement, Waits, Walk};
 
 use super::backoff::jitter;
+use super::parking::park;
 
 /// The longest pause after trouble that is our own and not the run's.
 const OWN_TROUBLE_PAUSE: Duration = Duration::from_secs(5);
@@ -178,6 +179,21 @@ impl Progress {
         failure
     }
 
+    /// Ends a run that must not go on. What it may have created or set off is a person's to judge first.
+    pub(super) fn given_up(&self, failure: Failure) -> End {
+        match &self.open {
+            Some(open)
+                if matches!(
+                    class_of(&open.effect),
+                    RepeatClass::Creating | RepeatClass::Acting
+                ) =>
+            {
+                park(self.run.id, open, &failure.message)
+            }
+            _ => self.dead(failure),
+        }
+    }
+
     /// Ends the run as dead; a write that is still open then is named, because it may have happened.
     pub(super) fn dead(&self, mut failure: Failure) -> End {
         let told = matches!(failure.class, DeadClass::Diverged | DeadClass::VersionSkew);
@@ -196,22 +212,32 @@ pub(super) fn words(call: &Call) -> String {
     format!("`{} {}`", call.method, call.path)
 }
 
+/// So long after a moment.
+pub(super) fn after(at: Timestamp, pause: Duration) -> Timestamp {
+    at.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
+
 /// The time from one moment to a later one; zero if the clock was set back between them.
 pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 fn wrote(step: &Step) -> bool {
-    match &step.effect {
-        Effect::Call(call) => class_of(call) != RepeatClass::Safe,
-        other => other.is_write(),
-    }
+    class_of(&step.effect) != RepeatClass::Safe
 }
 
-fn class_of(call: &Call) -> RepeatClass {
-    operations::find(call.method, &call.path).map_or(RepeatClass::Acting, |operation| {
-        operations::class_of(operation, call.body.as_ref())
-    })
+/// What may be done about an effect when nobody knows whether it happened.
+pub(super) fn class_of(effect: &Effect) -> RepeatClass {
+    match effect {
+        Effect::Call(call) => {
+            let operation = operations::find(call.method, &call.path);
+            operation.map_or(RepeatClass::Acting, |operation| {
+                operations::class_of(operation, call.body.as_ref())
+            })
+        }
+        other if other.is_write() => RepeatClass::Acting,
+        _ => RepeatClass::Safe,
+    }
 }
 
 fn bytes_of(step: &Step) -> usize {

@@ -183,7 +183,7 @@ impl Driver {
                 text,
             };
             self.door
-                .append(progress, JournalEntry::Remark(remark))
+                .append(progress, vec![JournalEntry::Remark(remark)])
                 .await?;
         }
         Ok(found)

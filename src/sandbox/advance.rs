@@ -18,6 +18,15 @@ use super::{Sandbox, SandboxError, too_large};
 use crate::engine::{Advance, Moment, Outcome, Part};
 use crate::model::{Event, Failure, Program, RunId, Step};
 
+/// What an advance came to.
+#[derive(Debug)]
+pub struct Advanced {
+    /// The outcome, with what was logged.
+    pub advance: Advance,
+    /// How many workers the script has cost, the kills of others left out unless they came too often to be chance.
+    pub workers_lost: u32,
+}
+
 /// One advance, ready to be tried.
 struct Job<'a> {
     rule: u64,
@@ -52,7 +61,7 @@ impl Sandbox {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, SandboxError> {
+    ) -> Result<Advanced, SandboxError> {
         let rule = self.number_of(program);
         let marks = self.marks(run, moment, event, journal);
         let job = Job {
@@ -87,7 +96,10 @@ impl Sandbox {
             }
         };
         metrics::histogram!("cuegate_sandbox_advance_seconds").record(begun.elapsed());
-        Ok(advance)
+        Ok(Advanced {
+            advance,
+            workers_lost: strikes.held_against(),
+        })
     }
 
     /// Event and steps are what is kept under a mark. The moment crosses the pipe with every advance; it is in the

@@ -4,6 +4,7 @@
 //! no cursor, no file and no single process: a [`BatchToken`] stands for whatever an implementation needs
 //! to commit a routing exactly once. `sqlite` is the implementation that needs nothing set up.
 
+mod adoption;
 mod keeping;
 mod lists;
 mod operated;
@@ -23,6 +24,7 @@ use crate::model::{
     Tally, WaitForEvent, WaitsFor,
 };
 
+pub use adoption::{Adopted, Adoption};
 pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
 pub use lists::{
     AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
@@ -294,6 +296,14 @@ pub enum JournalEntry {
         /// The step's number.
         number: u32,
     },
+    /// The object that an answered step has made, in one call with its answer: a look-up never takes it for what
+    /// another step has made.
+    Made {
+        /// The step's number.
+        number: u32,
+        /// The object's id in Iconik.
+        object: String,
+    },
     /// For the trace only.
     Remark(Remark),
 }
@@ -500,6 +510,8 @@ pub enum Change {
     Routable,
     /// Runs to be claimed.
     Claimable,
+    /// What is stopped.
+    Paused,
 }
 
 /// The part of the store that senders wait for.
@@ -542,6 +554,13 @@ pub trait Store: Accepts + Counted + Keeps + Operated + Schedules {
     /// Adds to journals. Entries of one call are written in their order; all are durable as their kind demands.
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Fenced>, StoreError>;
 
+    /// Takes an object that was found as the answer of the run's open write, unless it may be what another step has
+    /// made. Durable.
+    async fn adopt(&self, adoption: Adoption) -> Result<Adopted, StoreError>;
+
+    /// The run whose step has made the object, as far as steps have said so.
+    async fn maker(&self, object: &str) -> Result<Option<RunId>, StoreError>;
+
     /// Reads or changes what the run's rule keeps and journals the step; nothing if the claim no longer holds.
     async fn access_state(&self, step: StateStep) -> Result<Option<Step>, StoreError>;
 
@@ -578,7 +597,7 @@ pub trait Store: Accepts + Counted + Keeps + Operated + Schedules {
     /// Everything that is stopped.
     async fn pauses(&self) -> Result<Vec<Pause>, StoreError>;
 
-    /// Waits until something may have become routable or claimable, as asked, or `at_most` has passed. Only a
+    /// Waits until something of what was asked for may have changed, or `at_most` has passed. Only a
     /// hint, but one that counts from the call on: call it, look for work, and await it if there was none;
     /// then nothing that was committed in between is slept through.
     async fn changed(&self, change: Change, at_most: Duration);

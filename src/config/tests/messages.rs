@@ -154,7 +154,6 @@ fn what_this_version_does_not_carry_out_is_refused_by_name() {
         "sources.a = { verify = \"none\", event = { type = \"/type\" } }",
         "server.trusted_proxies = []",
         "seal_key_file = \"x\"",
-        "iconik.index_lag = \"90s\"",
         "rules.new_destructive = \"shadow\"",
         "sandbox.require = [\"seccomp\"]",
     ] {
@@ -225,6 +224,7 @@ fn impossible_values_are_refused() {
         ("store.url = \"data/cuegate.db\"", "no URL of a store"),
         ("iconik.rate.per_20s = 0", "out of range"),
         ("iconik.timeout = \"0s\"", "out of range"),
+        ("iconik.index_lag = \"2h\"", "out of range"),
         ("iconik.auth_token = \"\"", "is empty"),
         ("iconik.auth_token = \" x\"", "white space"),
         (

@@ -32,6 +32,7 @@ fn config_of(base_url: &str) -> config::Iconik {
             per_20s: 1000,
         },
         timeout: Duration::from_secs(30),
+        index_lag: Duration::from_secs(90),
     }
 }
 

@@ -11,11 +11,12 @@ use tokio::sync::{Notify, watch};
 
 use crate::store::{Change, StoreError};
 
-/// The hints that something became routable or claimable, and the end of it.
+/// The hints that something has changed, and the end of it.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     routable: Notify,
     claimable: Notify,
+    paused: Notify,
     failure: watch::Sender<Option<StoreError>>,
 }
 
@@ -64,6 +65,7 @@ impl Changes {
         match change {
             Change::Routable => &self.routable,
             Change::Claimable => &self.claimable,
+            Change::Paused => &self.paused,
         }
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{corrupt, from_json, micros, time, to_json};
 use super::writer::Class;
-use super::{lanes, waits};
+use super::{adopting, lanes, waits};
 use crate::model::{Digest, LogLevel, LogLine, RunId, Step};
 use crate::store::{Append, Fenced, Intent, JournalEntry, Remark, StoreError};
 
@@ -14,7 +14,7 @@ pub(super) fn class(db: &Connection, batch: &[Append]) -> Result<Class, StoreErr
     for append in batch {
         let durable = match &append.entry {
             JournalEntry::Intent(_) | JournalEntry::Withdrawn { .. } => true,
-            JournalEntry::Remark(_) => false,
+            JournalEntry::Made { .. } | JournalEntry::Remark(_) => false,
             JournalEntry::Answer(step) => {
                 open_intent_id(db, append.lease.run, step.number)?.is_some()
             }
@@ -37,6 +37,7 @@ pub(super) fn append(db: &Connection, append: &Append) -> Result<Fenced, StoreEr
         JournalEntry::Intent(intent) => write_intent(db, run, intent)?,
         JournalEntry::Answer(step) => write_step(db, run, step)?,
         JournalEntry::Withdrawn { number } => withdraw(db, run, *number)?,
+        JournalEntry::Made { number, object } => adopting::made(db, run, *number, object)?,
         JournalEntry::Remark(remark) => write_remark(db, run, remark)?,
     }
     Ok(Fenced::Written)
@@ -48,6 +49,7 @@ pub(super) fn bytes(append: &Append) -> usize {
         JournalEntry::Intent(intent) => to_json(&intent.effect).len(),
         JournalEntry::Answer(step) => to_json(&step.answer).len(),
         JournalEntry::Withdrawn { .. } => 0,
+        JournalEntry::Made { object, .. } => object.len(),
         JournalEntry::Remark(remark) => remark.text.len(),
     };
     entry

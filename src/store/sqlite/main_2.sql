@@ -174,6 +174,14 @@ CREATE TABLE remark (
     PRIMARY KEY (run, number, line)
 ) STRICT, WITHOUT ROWID;
 
+-- Which step has made which object of Iconik, so that no other step takes it for its own.
+CREATE TABLE made (
+    object TEXT    PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX made_by_run ON made (run);
+
 -- The walk of a run's `each`: how far it is, and how the children have ended.
 CREATE TABLE walk (
     run          INTEGER PRIMARY KEY,

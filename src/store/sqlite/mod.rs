@@ -4,6 +4,7 @@
 //! router moves events into it in large transactions. Each file has one writing thread, reads have connections
 //! of their own. One process owns the directory, so leases are released when it is opened.
 
+mod adopting;
 mod backup;
 mod changes;
 mod checking;
@@ -58,9 +59,9 @@ use self::lock::{BackupWatch, DirectoryLock};
 use self::reader::Readers;
 use self::writer::{Class, Command, Rules, Writer};
 use super::{
-    Accepted, Accepts, Append, Change, Claim, Claiming, Counted, Counts, EventMark, Fenced, Intent,
-    Pause, PauseScope, Routed, Routing, RunFilter, Settle, Settlement, Sighting, StateStep, Store,
-    StoreError, StoredEvent, Unrouted, WalkPage,
+    Accepted, Accepts, Adopted, Adoption, Append, Change, Claim, Claiming, Counted, Counts,
+    EventMark, Fenced, Intent, Pause, PauseScope, Routed, Routing, RunFilter, Settle, Settlement,
+    Sighting, StateStep, Store, StoreError, StoredEvent, Unrouted, WalkPage,
 };
 use crate::clock::SharedClock;
 use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step, WaitForEvent};
@@ -365,6 +366,18 @@ impl Store for SqliteStore {
         Ok((woken, next))
     }
 
+    async fn adopt(&self, adoption: Adoption) -> Result<Adopted, StoreError> {
+        let bytes = adoption.step.answer.body.to_string().len();
+        let command = Command::new(Class::Durable, move |db| adopting::adopt(db, &adoption));
+        self.main.submit(command.bytes(bytes)).await
+    }
+
+    async fn maker(&self, object: &str) -> Result<Option<RunId>, StoreError> {
+        let object = object.to_owned();
+        let read = move |db: &Connection| adopting::maker(db, &object);
+        self.readers.read(read).await
+    }
+
     async fn access_state(&self, step: StateStep) -> Result<Option<Step>, StoreError> {
         let command = Command::new(Class::Lazy, move |db| state::access(db, &step));
         self.main.submit(command).await
@@ -403,7 +416,7 @@ impl Store for SqliteStore {
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         let command = Command::new(Class::Durable, move |db| pausing::pause(db, &pause));
-        self.main.submit(command).await
+        self.main.submit(command.announcing(Change::Paused)).await
     }
 
     async fn resume(&self, scope: PauseScope) -> Result<bool, StoreError> {
@@ -414,6 +427,7 @@ impl Store for SqliteStore {
             .submit(command.announcing(Change::Claimable))
             .await?;
         self.changes.announce(Change::Routable);
+        self.changes.announce(Change::Paused);
         Ok(resumed)
     }
 
@@ -473,6 +487,7 @@ impl Store for SqliteStore {
             .take();
         self.changes.announce(Change::Routable);
         self.changes.announce(Change::Claimable);
+        self.changes.announce(Change::Paused);
         inbox.and(main)
     }
 }

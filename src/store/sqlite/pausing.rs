@@ -32,6 +32,13 @@ pub(super) fn stopped(db: &Connection) -> Result<Stopped, StoreError> {
     Ok(stopped)
 }
 
+/// Whether a run that comes to a write has to wait.
+pub(super) fn writes_are_paused(db: &Connection) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM pause WHERE scope = ?1)")?
+        .query_row([PauseScope::Writes.to_string()], |row| row.get(0))?)
+}
+
 /// Every pause, by scope.
 pub(super) fn pauses(db: &Connection) -> Result<Vec<Pause>, StoreError> {
     db.prepare_cached("SELECT scope, quarantine, reason, since FROM pause ORDER BY scope")?

@@ -50,6 +50,7 @@ pub(super) fn begin(
             Ok(())
         }
         Waits::Children => super::walking::release_children(db, run, at),
+        Waits::Writes if !super::pausing::writes_are_paused(db)? => wake(db, run, at),
         Waits::Time | Waits::Retry | Waits::LookUp | Waits::Writes | Waits::Gateway => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{Debug, Formatter};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use cuegate::engine::{Advance, Moment, Outcome, Part, When};
 use cuegate::iconik::{CallError, Permit, Reply, Share};
 use cuegate::model::{Call, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Step};
 use cuegate::router;
-use cuegate::runner::{self, Outside};
+use cuegate::runner::{self, Advanced, Outside};
 use serde_json::json;
 
 use super::samples::reply;
@@ -26,6 +27,8 @@ pub(super) struct Rules {
     whens: Mutex<BTreeMap<String, When>>,
     /// What the sandbox itself suffers from next.
     pub(super) troubles: Mutex<VecDeque<String>>,
+    /// How many workers each advance costs.
+    pub(super) workers_lost: AtomicU32,
 }
 
 impl Debug for Rules {
@@ -85,7 +88,7 @@ impl runner::Scripts for Rules {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
+    ) -> Result<Advanced, String> {
         if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
             return Err(trouble);
         }
@@ -105,9 +108,14 @@ impl runner::Scripts for Rules {
             level: LogLevel::Info,
             text: format!("after step {step}"),
         };
-        Ok(Advance {
+        let workers_lost = self.workers_lost.load(Ordering::Relaxed);
+        let advance = Advance {
             outcome,
             logs: vec![line],
+        };
+        Ok(Advanced {
+            advance,
+            workers_lost,
         })
     }
 
@@ -185,7 +193,7 @@ impl Iconik {
 #[async_trait]
 impl Outside for Iconik {
     async fn admit(&self, _share: &Share) -> Permit {
-        self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let _admitted = self.admission.read().await;
         Permit::default()
     }

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub(crate) mod accepting;
+pub(crate) mod adopting;
 pub(crate) mod cancelling;
 pub(crate) mod journals;
 pub(crate) mod lanes;
@@ -104,6 +105,11 @@ macro_rules! store_contract {
                 steps_have_no_gaps_and_a_refused_batch_writes_nothing,
                 a_log_line_is_kept_once,
                 nothing_is_added_without_a_claim;
+            adopting:
+                an_object_that_was_found_answers_the_step_and_survives_a_crash,
+                an_object_is_taken_by_one_step_only,
+                an_object_is_not_taken_while_the_same_request_is_under_way,
+                nothing_is_taken_without_a_claim;
             modes:
                 the_latest_takes_the_place_of_those_that_have_not_begun,
                 a_run_that_has_begun_is_never_superseded,
