@@ -286,7 +286,7 @@ impl Session {
         let most = self.program.calls_max;
         if number >= usize::try_from(most).unwrap_or(usize::MAX) {
             let message =
-                format!("the run has made {most} calls, which is its limit, and wants {effect}");
+                format!("the run made {most} calls, which is its limit, and wants {effect}");
             let hint = format!(
                 "{}, or raise `limits: #{{ calls_per_run: … }}` in the header",
                 wanted::do_less(&effect)

@@ -145,7 +145,7 @@ pub(super) fn perform(session: &SharedSession, here: Here, effect: Effect) -> Fa
     Err(session.fail(
         here,
         DeadClass::Limit,
-        format!("{effect} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"),
+        format!("the request {effect} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"),
         Some("send less at once: fewer or shorter values".to_owned()),
     ))
 }

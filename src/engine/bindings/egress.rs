@@ -28,10 +28,10 @@ pub(in super::super) fn egress_module(allow: &[String]) -> Module {
     module
 }
 
-const ANSWER: &str = "Needs `egress:NAME` in `allow`. The answer is `#{ status, headers, body }`: names of headers in lower \
-                      case, a JSON body as its value, any other as text. Statuses from 400 to 499 do not throw; passing \
-                      trouble is repeated below the rule. Sending again what may have arrived is decided by the target's \
-                      `uncertain` in the configuration.";
+const ANSWER: &str = "Needs `egress:NAME` in `allow`. The answer is `#{ status, headers, body, dropped }`: names of headers in \
+                      lower case, a JSON body as its value, any other as text. Statuses from 400 to 499 do not throw; passing \
+                      trouble is repeated below the rule. `dropped` is true, and `status` 0, where nobody knows what became of \
+                      the request and the target's `uncertain` says not to care.";
 const WITH_OPTIONS: &str = "The same with `#{ headers: #{…}, query: #{…} }`.";
 const BELOW: &str = "The same at a path below the target's URL.";
 const BELOW_WITH_OPTIONS: &str =
@@ -278,6 +278,7 @@ fn send(
     let part = |name: &str| answer.body.get(name).unwrap_or(&Value::Null);
     let mut shown = Map::new();
     shown.insert("status".into(), i64::from(answer.status).into());
+    shown.insert("dropped".into(), (part("dropped") == true).into());
     shown.insert("headers".into(), to_dynamic(part("headers")));
     shown.insert("body".into(), to_dynamic(part("body")));
     Ok(shown)

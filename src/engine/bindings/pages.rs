@@ -15,8 +15,8 @@ use super::segment::{has_next, objects};
 
 /// How many objects a search is asked for at once: what clients that are in use ask for (reference, 3.5).
 const SEARCHED: usize = 150;
-/// How many entries of another list.
-const LISTED: usize = 100;
+/// How many entries of another list: they come whole, and a page of them must fit into one answer.
+const LISTED: usize = 50;
 
 /// The objects of a query, asked for as they are wanted. It ends after an error.
 pub(super) struct Pages {
@@ -41,6 +41,8 @@ enum Cursor {
     Search {
         search: Box<Search>,
         after: Option<Value>,
+        /// How many objects the pages so far had.
+        count: usize,
     },
     Contents {
         /// Collections to be read, the first one under way.
@@ -100,6 +102,7 @@ impl Pages {
             Source::Search(search) => Some(Cursor::Search {
                 search,
                 after: None,
+                count: 0,
             }),
             Source::Contents { id, recursive } => Some(Cursor::Contents {
                 known: BTreeSet::from([id.clone()]),
@@ -123,7 +126,11 @@ impl Pages {
     /// Asks for the next page; where it goes on, if it does.
     fn turn(&mut self, cursor: Cursor) -> Fallible<Option<Cursor>> {
         match cursor {
-            Cursor::Search { search, after } => self.search(search, after),
+            Cursor::Search {
+                search,
+                after,
+                count,
+            } => self.search(search, after, count),
             Cursor::Contents {
                 mut open,
                 mut known,
@@ -177,7 +184,12 @@ impl Pages {
         }
     }
 
-    fn search(&mut self, search: Box<Search>, after: Option<Value>) -> Fallible<Option<Cursor>> {
+    fn search(
+        &mut self,
+        search: Box<Search>,
+        after: Option<Value>,
+        count: usize,
+    ) -> Fallible<Option<Cursor>> {
         let mut body = search.page_body();
         if let Some(after) = after {
             body.insert("search_after".to_owned(), after);
@@ -186,12 +198,13 @@ impl Pages {
         let answer = request.send_from(&self.of.session, self.of.here.clone())?;
         let mut hits: Vec<Value> = objects(&answer).cloned().collect();
         let keys: Vec<Value> = hits.iter_mut().map(take_sort).collect();
-        // Iconik may give fewer at once than it was asked for, and says so.
-        let most = answer.get("per_page").and_then(Value::as_u64);
-        let most = most.and_then(|most| usize::try_from(most).ok());
-        let full = hits.len() >= most.map_or(self.searched, |most| most.min(self.searched));
+        let count = count + hits.len();
+        // A page may be shorter than it was asked to be without being the last one.
+        let short = hits.len() < self.searched;
+        let total = answer.get("total").and_then(Value::as_u64);
+        let is_last = short && total.is_none_or(|total| total <= count as u64);
         self.page.extend(hits.into_iter().map(Found::Object));
-        let Some(after) = keys.last().filter(|_| full) else {
+        let Some(after) = keys.last().filter(|_| !is_last) else {
             return Ok(None);
         };
         if !after.is_array() {
@@ -202,6 +215,7 @@ impl Pages {
         Ok(Some(Cursor::Search {
             search,
             after: Some(after.clone()),
+            count,
         }))
     }
 

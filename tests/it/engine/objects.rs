@@ -188,7 +188,7 @@ fn paged(count: usize, most: usize) -> impl Fn(&Call) -> Value {
         let hits: Vec<Value> = (first..count.min(first + size))
             .map(|n| json!({ "id": format!("a{n}"), "object_type": "assets", "title": format!("T{n}"), "_sort": [n] }))
             .collect();
-        json!({ "objects": hits, "per_page": size })
+        json!({ "objects": hits, "total": count })
     }
 }
 

@@ -344,6 +344,10 @@ fn egress_sends_what_it_is_given_and_shows_the_whole_answer() {
     let answer = json!({ "headers": { "x-id": "7" }, "body": { "n": 5 } });
     let (_, outcome) = drive_effects(&rule, |_| (404, answer.clone()));
     assert_eq!(outcome, Outcome::Skipped("404 7 5".to_owned()));
+    let rule = desk("let a = egress::desk.get(); skip(`${a.status} ${a.dropped}`);");
+    let lost = json!({ "headers": {}, "body": null, "dropped": true });
+    let (_, outcome) = drive_effects(&rule, |_| (0, lost.clone()));
+    assert_eq!(outcome, Outcome::Skipped("0 true".to_owned()));
     for (body, wanted) in [
         (
             "egress::desk.post(\"a\", #{}, #{ header: #{} });",
