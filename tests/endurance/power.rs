@@ -33,11 +33,11 @@ const CUTS: usize = 8;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         crate::trial(
-            "what_the_inbox_acknowledged_survives_a_power_cut",
+            "power::what_the_inbox_acknowledged_survives_a_power_cut",
             what_the_inbox_acknowledged_survives_a_power_cut,
         ),
         crate::trial(
-            "an_inbox_that_does_not_wait_for_the_disk_loses_what_it_acknowledged",
+            "power::an_inbox_that_does_not_wait_for_the_disk_loses_what_it_acknowledged",
             an_inbox_that_does_not_wait_for_the_disk_loses_what_it_acknowledged,
         ),
     ]

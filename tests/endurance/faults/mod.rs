@@ -3,6 +3,8 @@
 
 mod disk;
 mod files;
+mod iconik;
+mod machine;
 
 use std::time::Duration;
 
@@ -20,10 +22,15 @@ const WHILE: Duration = Duration::from_secs(2);
 const AT_WORK: Duration = Duration::from_millis(40);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [disk::trials(), files::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        disk::trials(),
+        files::trials(),
+        iconik::trials(),
+        machine::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A site whose gateway runs and has had some events.
@@ -37,7 +44,8 @@ async fn at_work(with_disk: bool) -> Site {
 
 /// Two more events for every lane that has room.
 async fn add(site: &mut Site) {
-    site.add_events(&mut fastrand::Rng::new(), |_, _| 2).await;
+    site.add_events(&mut fastrand::Rng::new(), |_, _, _| 2)
+        .await;
 }
 
 /// Comes to rest and is judged; given up is no run, because nobody was killed.

@@ -27,7 +27,7 @@ const POWER_ROUNDS: u32 = 2;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         crate::trial("crash_matrix", crash_matrix),
-        crate::trial("power_cut_matrix", power_cut_matrix),
+        crate::trial("power::the_matrix", power_cut_matrix),
     ]
 }
 

@@ -55,7 +55,7 @@ impl Round {
         let kill = Kill::choose(&mut self.random);
         let needs = kill.needs();
         self.site
-            .add_events(&mut self.random, |case, random| {
+            .add_events(&mut self.random, |case, _, random| {
                 if needs == Some(case) {
                     1
                 } else {

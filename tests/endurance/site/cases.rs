@@ -129,8 +129,8 @@ pub(crate) const CASES: &[Case] = &[
         class: Safe,
         allow: "",
         body: "iconik::get(\"jobs/v1/jobs/\", #{ object_id: event.data.mark });
-    iconik::get(\"assets/v1/collections/\", #{ keyword: event.data.mark });",
-        calls: &[(Get, "jobs/v1/jobs/"), (Get, "assets/v1/collections/")],
+    iconik::post(\"search/v1/search/\", #{ doc_types: [\"assets\"], query: event.data.mark });",
+        calls: &[(Get, "jobs/v1/jobs/"), (Post, "search/v1/search/")],
         thing: None,
         twin: None,
         made: |_, _| 0,
@@ -233,6 +233,20 @@ pub(crate) const CASES: &[Case] = &[
         made: |world, it| {
             let contents = world.contents(&it.collection);
             contents.iter().filter(|(_, id)| *id == it.thing).count()
+        },
+        wanted: 1,
+    },
+    Case {
+        name: "format",
+        class: Creating,
+        allow: "files:write",
+        body: "iconik::post(`files/v1/assets/${event.asset_id}/formats/`, #{ name: event.data.mark });",
+        calls: &[(Post, "files/v1/assets/*/formats/")],
+        thing: None,
+        twin: None,
+        made: |world, it| {
+            let formats = world.formats(&it.asset);
+            formats.iter().filter(|format| format["name"] == it.mark.as_str()).count()
         },
         wanted: 1,
     },

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cuegate::model::{Method, RunState};
+use cuegate::model::RunState;
 use cuegate::operations::RepeatClass;
 
 use super::cases::CASES;
@@ -24,12 +24,25 @@ pub(crate) struct Told {
     pub(crate) stored: bool,
     /// Its runs.
     pub(crate) runs: Vec<Ran>,
+    /// How often its first call was carried out.
+    pub(crate) done: usize,
     /// How often its effect is in the world.
     pub(crate) made: usize,
     /// Whether a kill found its write between intent and answer.
     pub(crate) cut: bool,
-    /// Whether an answer of its write was lost while the gateway lived.
-    pub(crate) unheard: bool,
+    /// Whether an answer of its write was lost or spoiled while the gateway lived.
+    pub(crate) unheard: Unheard,
+}
+
+/// What is known about lost answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// None was.
+    No,
+    /// One was.
+    Yes,
+    /// Trouble was thrown by dice: nobody knows whom it met.
+    Perhaps,
 }
 
 /// How a run stands at the end.
@@ -52,8 +65,6 @@ pub(crate) struct Arrival {
     pub(crate) place: usize,
     /// Which of the case's calls.
     pub(crate) call: usize,
-    /// Whether it was answered with a refusal, so that nothing happened.
-    pub(crate) refused: bool,
 }
 
 /// What a round is judged by.
@@ -84,7 +95,7 @@ impl Evidence {
         let row = totals.case(case.name);
         row.events += 1;
         row.cut += u64::from(told.cut);
-        row.unheard += u64::from(told.unheard && !told.cut);
+        row.unheard += u64::from(told.unheard == Unheard::Yes && !told.cut);
         let first_calls = requests.get(&0).copied().unwrap_or(0);
         row.repeated_calls += first_calls.saturating_sub(1);
         if told.acknowledged {
@@ -104,12 +115,12 @@ impl Evidence {
         for ran in &told.runs {
             self.judge_run(told, ran, totals, broken);
         }
-        let acted_again = case.class == RepeatClass::Acting && self.acted(told) > 1;
-        if told.made > case.wanted || acted_again {
+        let once = matches!(case.class, RepeatClass::Creating | RepeatClass::Acting);
+        if told.made > case.wanted || (once && told.done > 1) {
             totals.case(case.name).twice += 1;
             broken.push(format!(
-                "{name}: its effect is there {} times after {first_calls} requests",
-                told.made
+                "{name}: its effect is there {} times, its call was carried out {} times",
+                told.made, told.done
             ));
         }
     }
@@ -117,7 +128,8 @@ impl Evidence {
     fn judge_run(&self, told: &Told, ran: &Ran, totals: &mut Totals, broken: &mut Vec<String>) {
         let case = &CASES[told.case];
         let name = format!("{} {}/{}", case.name, told.lane, told.place);
-        let doubtful = told.cut || told.unheard;
+        let doubtful = told.cut || told.unheard == Unheard::Yes;
+        let perhaps = doubtful || told.unheard == Unheard::Perhaps;
         match ran.state {
             RunState::Succeeded => {
                 totals.case(case.name).succeeded += 1;
@@ -132,7 +144,7 @@ impl Evidence {
             }
             RunState::Parked => {
                 totals.case(case.name).parked += 1;
-                if !(case.may_park() && doubtful) {
+                if !(case.may_park() && perhaps) {
                     totals.stuck += 1;
                     broken.push(format!("{name}: parked without need: {}", ran.reason));
                 }
@@ -148,15 +160,6 @@ impl Evidence {
                 ));
             }
         }
-    }
-
-    /// How often its first call arrived and was not refused.
-    fn acted(&self, told: &Told) -> usize {
-        let its = |it: &&Arrival| {
-            (it.case, it.lane, it.place, it.call, it.refused)
-                == (told.case, told.lane, told.place, 0, false)
-        };
-        self.arrivals.iter().filter(its).count()
     }
 
     /// How often each call of an event arrived.
@@ -178,8 +181,8 @@ impl Evidence {
             let reached = lanes.entry((arrival.case, arrival.lane)).or_default();
             let here = (arrival.place, arrival.call);
             let name = CASES[arrival.case].name;
-            let (method, _) = CASES[arrival.case].calls[arrival.call];
-            let read_again = self.power && here.0 == reached.0 && method == Method::Get;
+            let safe = CASES[arrival.case].class == RepeatClass::Safe;
+            let read_again = self.power && here.0 == reached.0 && safe;
             if here < *reached && !read_again {
                 if here.0 < reached.0 {
                     totals.disorder += 1;

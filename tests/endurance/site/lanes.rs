@@ -4,6 +4,7 @@ use cuegate::model::EventId;
 use cuegate::simulator::DEFAULT_DOMAIN;
 use serde_json::{Value, json};
 
+use super::Place;
 use super::cases::{CASES, Subject};
 use super::person::Person;
 use crate::gateway::{SECRET, SECRET_HEADER};
@@ -119,7 +120,7 @@ fn mark(case: &str, lane: usize, place: usize) -> String {
 }
 
 /// The place of an event in its lane, from any text that names its mark.
-pub(crate) fn read_mark(text: &str) -> Option<(usize, usize, usize)> {
+pub(super) fn read_mark(text: &str) -> Option<Place> {
     let (_, rest) = text.split_once("mark-")?;
     let mut parts = rest.split('-');
     let name = parts.next()?;

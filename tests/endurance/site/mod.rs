@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use self::census::Unfinished;
-use self::evidence::{Arrival, Evidence, Ran, Told};
+use self::evidence::{Arrival, Evidence, Ran, Told, Unheard};
 use self::lanes::{Lane, read_mark};
 use self::person::{Person, iconik};
 use crate::disk::Disk;
@@ -57,7 +57,23 @@ pub(crate) struct Site {
     cut: BTreeSet<EventId>,
     /// How often in a row a run was claimed without getting on, at most.
     claims: HashMap<EventId, u32>,
+    /// Whose answers were spoiled in a way that the log of requests does not show.
+    pub(crate) spoiled: Spoiled,
 }
+
+/// Whose answers were spoiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoiled {
+    /// Nobody's.
+    Nobody,
+    /// Those of the first event of every case.
+    First,
+    /// Anybody's.
+    ByDice,
+}
+
+/// A case, a lane of it, and a place in that.
+type Place = (usize, usize, usize);
 
 /// Senders at work, and what trouble may be made with meanwhile.
 pub(crate) struct Sending<'a, Load> {
@@ -105,18 +121,19 @@ impl Site {
             lanes,
             cut: BTreeSet::new(),
             claims: HashMap::new(),
+            spoiled: Spoiled::Nobody,
         }
     }
 
-    /// Adds events to the lanes of a case, or of all, as many to each as it says and has room for. Every third makes
-    /// what a person has made already, by chance.
+    /// Adds events to the lanes, as many to each as is wanted for its case and number and as it has room for. Every
+    /// third makes what a person has made already, by chance.
     pub(crate) async fn add_events(
         &mut self,
         random: &mut fastrand::Rng,
-        mut wanted: impl FnMut(usize, &mut fastrand::Rng) -> usize,
+        mut wanted: impl FnMut(usize, usize, &mut fastrand::Rng) -> usize,
     ) {
         for lane in &mut self.lanes {
-            for _ in 0..wanted(lane.case, random) {
+            for _ in 0..wanted(lane.case, lane.number, random) {
                 if lane.has_room() {
                     let twin = random.u32(0..3) == 0;
                     lane.add(&self.person, twin).await;
@@ -177,6 +194,13 @@ impl Site {
             assert!(Instant::now() < deadline, "the gateway takes no events");
             sleep(Duration::from_millis(50)).await;
         }
+        self.until_still().await;
+        self.gateway.stop().await;
+    }
+
+    /// Waits until nothing moves any more, or for too long: what moves then is found by the judgement.
+    pub(crate) async fn until_still(&self) {
+        let deadline = Instant::now() + REST_WITHIN;
         let mut still_since = Instant::now();
         let mut queued_before = -1.0;
         while Instant::now() < deadline {
@@ -194,7 +218,6 @@ impl Site {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        self.gateway.stop().await;
     }
 
     async fn runs(&self, state: RunState) -> f64 {
@@ -222,6 +245,7 @@ impl Site {
     /// Everything that the judgement needs, from the files, the world and the log of requests.
     async fn evidence(&self) -> Evidence {
         let (arrivals, unheard) = self.arrivals();
+        let done = self.done();
         let store = census::open(&self.gateway.path("data")).await;
         let runs = census::runs(&store, &[]).await;
         let parked: BTreeMap<(&str, &str), _> = runs
@@ -258,9 +282,13 @@ impl Site {
                     acknowledged: id.is_some(),
                     stored,
                     runs: ran.collect(),
+                    done: done
+                        .get(&(lane.case, lane.number, place))
+                        .copied()
+                        .unwrap_or(0),
                     made: (CASES[lane.case].made)(self.simulator.world(), &event.subject),
                     cut: id.is_some_and(|id| self.cut.contains(&id)),
-                    unheard: unheard.contains(&(lane.case, lane.number, place)),
+                    unheard: self.unheard(&unheard, (lane.case, lane.number, place)),
                 });
             }
         }
@@ -272,46 +300,59 @@ impl Site {
         }
     }
 
+    fn unheard(&self, seen: &BTreeSet<Place>, event: Place) -> Unheard {
+        match self.spoiled {
+            Spoiled::ByDice => Unheard::Perhaps,
+            Spoiled::First if event.1 == 0 && event.2 == 1 => Unheard::Yes,
+            _ if seen.contains(&event) => Unheard::Yes,
+            _ => Unheard::No,
+        }
+    }
+
     /// The gateway's calls that name an event, in order, and the events to which one of them was not answered.
-    fn arrivals(&self) -> (Vec<Arrival>, BTreeSet<(usize, usize, usize)>) {
-        let things: HashMap<&str, &str> = self
-            .lanes
-            .iter()
-            .flat_map(|lane| &lane.events)
-            .filter(|event| !event.subject.thing.is_empty())
-            .map(|event| (event.subject.thing.as_str(), event.subject.mark.as_str()))
-            .collect();
+    fn arrivals(&self) -> (Vec<Arrival>, BTreeSet<Place>) {
+        let things = self.things();
         let (mut arrivals, mut unheard) = (Vec::new(), BTreeSet::new());
         for request in self.simulator.requests() {
-            if request.user_id.as_deref() != Some(GATEWAY_USER) {
-                continue;
-            }
+            let ours = request.user_id.as_deref() == Some(GATEWAY_USER);
             let text = format!("{} {:?} {}", request.path, request.query, request.body);
-            let by_thing = || {
-                let ids = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
-                ids.filter_map(|id| things.get(id))
-                    .find_map(|mark| read_mark(mark))
-            };
-            let Some((case, lane, place)) = read_mark(&text).or_else(by_thing) else {
+            let Some(arrival) = ours
+                .then(|| arrival(&things, &request.method, &request.path, &text))
+                .flatten()
+            else {
                 continue;
             };
-            let Some(call) = CASES[case].call(&request.method, &request.path) else {
-                continue;
-            };
-            if proves_nothing(&request) && call == 0 {
-                unheard.insert((case, lane, place));
+            if proves_nothing(&request) && arrival.call == 0 {
+                unheard.insert((arrival.case, arrival.lane, arrival.place));
             }
-            arrivals.push(Arrival {
-                case,
-                lane,
-                place,
-                call,
-                refused: request.status.is_some()
-                    && !proves_nothing(&request)
-                    && !answered(&request),
-            });
+            arrivals.push(arrival);
         }
         (arrivals, unheard)
+    }
+
+    /// How often the first call of each event was carried out.
+    fn done(&self) -> BTreeMap<Place, usize> {
+        let things = self.things();
+        let mut done = BTreeMap::new();
+        for write in self.simulator.writes() {
+            let text = format!("{} {:?} {}", write.path, write.query, write.body);
+            if write.user_id == GATEWAY_USER
+                && let Some(it) = arrival(&things, write.method.as_str(), &write.path, &text)
+                && it.call == 0
+            {
+                *done.entry((it.case, it.lane, it.place)).or_default() += 1;
+            }
+        }
+        done
+    }
+
+    /// The marks of the events by what a person has made for them.
+    fn things(&self) -> HashMap<&str, &str> {
+        let events = self.lanes.iter().flat_map(|lane| &lane.events);
+        events
+            .map(|event| (event.subject.thing.as_str(), event.subject.mark.as_str()))
+            .filter(|(thing, _)| !thing.is_empty())
+            .collect()
     }
 
     /// Leaves everything for a person to look at.
@@ -343,15 +384,26 @@ impl Site {
     }
 }
 
+/// Which call of which event it is, if it names one.
+fn arrival(things: &HashMap<&str, &str>, method: &str, path: &str, text: &str) -> Option<Arrival> {
+    let by_thing = || {
+        let mut ids = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
+        read_mark(ids.find_map(|id| things.get(id))?)
+    };
+    let (case, lane, place) = read_mark(text).or_else(by_thing)?;
+    Some(Arrival {
+        case,
+        lane,
+        place,
+        call: CASES[case].call(method, path)?,
+    })
+}
+
 /// Whether whoever sent it cannot know what became of it.
 fn proves_nothing(request: &ReceivedRequest) -> bool {
     request
         .status
         .is_none_or(|status| status >= 500 || status == 408)
-}
-
-fn answered(request: &ReceivedRequest) -> bool {
-    request.status.is_some_and(|status| status < 300)
 }
 
 /// Copies a directory with everything below it.

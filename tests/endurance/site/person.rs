@@ -2,6 +2,7 @@
 //! rule is about to make.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cuegate::clock::SystemClock;
 use cuegate::simulator::{Credential, Seed, Simulator, SimulatorOptions};
@@ -15,6 +16,9 @@ const USER: &str = "22222222-aaaa-4aaa-8aaa-000000000002";
 
 /// The view that metadata is written through.
 pub(crate) const VIEW: &str = "22222222-bbbb-4bbb-8bbb-000000000001";
+
+/// How far lists are behind. The gateway is told to wait for a second; a request may be on its way for some of it.
+const INDEX_LAG: Duration = Duration::from_millis(500);
 
 /// An Iconik that knows the gateway and a person, keeps a log of everything, and never says that it is too much.
 pub(crate) async fn iconik() -> Simulator {
@@ -30,6 +34,8 @@ pub(crate) async fn iconik() -> Simulator {
             Credential::new(APP, TOKEN, USER),
         ],
         rate_limit: None,
+        index_lag: INDEX_LAG,
+        keep_writes: true,
         log_entries: 1_000_000,
         ..SimulatorOptions::default()
     };

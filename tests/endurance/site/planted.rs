@@ -4,7 +4,7 @@ use cuegate::model::RunState;
 use libtest_mimic::Trial;
 
 use super::cases::CASES;
-use super::evidence::{Arrival, Evidence, Ran, Told};
+use super::evidence::{Arrival, Evidence, Ran, Told, Unheard};
 use super::totals::Totals;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -47,9 +47,10 @@ fn well(name: &str, place: usize) -> Told {
         acknowledged: true,
         stored: true,
         runs: vec![ran(RunState::Succeeded)],
+        done: CASES[case(name)].wanted,
         made: CASES[case(name)].wanted,
         cut: false,
-        unheard: false,
+        unheard: Unheard::No,
     }
 }
 
@@ -68,7 +69,6 @@ fn arrival(name: &str, place: usize, call: usize) -> Arrival {
         lane: 0,
         place,
         call,
-        refused: false,
     }
 }
 
@@ -186,9 +186,18 @@ fn an_effect_that_is_there_twice_is_found() {
     let (totals, broken) = judged(vec![twice], Vec::new());
     assert_eq!((totals.cases["segment"].twice, broken), (1, 1));
 
-    let asked_twice = vec![arrival("state", 1, 0), arrival("state", 1, 0)];
-    let (totals, broken) = judged(vec![well("state", 1)], asked_twice);
-    assert_eq!((totals.cases["state"].twice, broken), (1, 1));
+    for (name, twice) in [("state", 1), ("entry", 1), ("put", 0)] {
+        let done_twice = Told {
+            done: 2,
+            ..well(name, 1)
+        };
+        let (totals, broken) = judged(vec![done_twice], Vec::new());
+        assert_eq!(
+            (totals.cases[name].twice, broken),
+            (twice, usize::from(twice > 0)),
+            "{name}"
+        );
+    }
 
     let two_runs = Told {
         runs: vec![ran(RunState::Succeeded), ran(RunState::Succeeded)],
