@@ -1,14 +1,24 @@
 //! What people type. One command, one file; each says what it did by its exit code.
 
+mod acting;
 mod check;
 mod config;
+mod dead;
 mod demo;
+mod events;
+mod filter;
+mod gateway;
 mod health;
+mod pause;
+mod rules;
 mod run;
+mod runs;
 mod serve;
 mod simulate;
 mod store;
+mod table;
 mod terminal;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use jiff::Timestamp;
 
 use crate::config::{Config, ConfigError};
 use terminal::Terminal;
@@ -85,6 +97,18 @@ enum Command {
     Check(check::Arguments),
     /// Run one rule on one event and show every step
     Run(run::Arguments),
+    /// List and show events
+    Events(events::Arguments),
+    /// List, show, retry, replay and cancel runs
+    Runs(runs::Arguments),
+    /// List, show, retry and replay dead runs that nobody has followed up
+    Dead(dead::Arguments),
+    /// List the active rules
+    Rules(rules::Arguments),
+    /// Stop all runs, all writes, or one rule
+    Pause(pause::Pausing),
+    /// Let go on what was paused or is in quarantine
+    Resume(pause::Resuming),
     /// Check or show the configuration
     Config(config::Arguments),
     /// Check, measure, prune, back up or restore the files of the store
@@ -168,6 +192,12 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Exit {
         Command::Simulate(arguments) => wait_for(simulate::run(arguments, terminal)),
         Command::Check(arguments) => wait_for(check::run(arguments, terminal)),
         Command::Run(arguments) => wait_for(run::run(arguments, terminal)),
+        Command::Events(arguments) => wait_for(events::run(arguments, terminal)),
+        Command::Runs(arguments) => wait_for(runs::run(arguments, terminal)),
+        Command::Dead(arguments) => wait_for(dead::run(arguments, terminal)),
+        Command::Rules(arguments) => wait_for(rules::run(arguments, terminal)),
+        Command::Pause(arguments) => wait_for(pause::pause(arguments, terminal)),
+        Command::Resume(arguments) => wait_for(pause::resume(arguments, terminal)),
         Command::Config(arguments) => config::run(&arguments, terminal),
         Command::Store(arguments) => wait_for(store::run(arguments, terminal)),
         Command::Health(arguments) => wait_for(health::run(arguments, terminal)),
@@ -189,6 +219,11 @@ fn wait_for<T>(work: impl Future<Output = T>) -> T {
     // What still blocks a thread, such as a disk that does not answer, must not keep the process.
     runtime.shutdown_background();
     done
+}
+
+/// A time for people: to the second, in UTC.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Completes when the process is asked to stop: Ctrl-C or SIGTERM.

@@ -4,8 +4,10 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Format;
 use serde::Serialize;
+
+use super::gateway::Failed;
+use super::{Exit, Format};
 
 /// Standard output and standard error, with colours where they can be seen.
 #[derive(Debug)]
@@ -70,6 +72,27 @@ impl Terminal {
     /// Says what went wrong.
     pub(super) fn complain(&mut self, text: &str) {
         let _ = writeln!(self.err, "{}", tame(&Tone::Bad.paint(text.trim_end())));
+    }
+
+    /// Says how far long work is.
+    pub(super) fn progress(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{}", tame(text));
+    }
+
+    /// Says how to see the next page, if there may be one.
+    pub(super) fn more(&mut self, before: Option<impl std::fmt::Display>) {
+        if let Some(before) = before {
+            let text = format!("there may be more: add --before {before}");
+            self.line(&Tone::Faint.paint(&text));
+        }
+    }
+
+    /// How a command ended; says what went wrong, if something did.
+    pub(super) fn ended(&mut self, ended: Result<Exit, Failed>) -> Exit {
+        ended.unwrap_or_else(|failed| {
+            self.complain(&failed.message);
+            failed.exit
+        })
     }
 
     /// Prints a report: as JSON for scripts, else by `text`.

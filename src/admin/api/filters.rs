@@ -53,6 +53,9 @@ pub struct RunsAsked {
     /// Only made before then, written like `since`.
     #[param(required = false)]
     pub until: Option<String>,
+    /// `true`: only dead runs that nobody has retried or replayed.
+    #[param(required = false, example = "true")]
+    pub dead_letters: Option<String>,
 }
 
 impl RunsAsked {
@@ -76,6 +79,7 @@ impl RunsAsked {
                 .transpose()?,
             since: moment("since", self.since.as_deref(), now)?,
             until: moment("until", self.until.as_deref(), now)?,
+            dead_letters: flag("dead_letters", self.dead_letters.as_deref())?,
             ..RunFilter::default()
         })
     }
@@ -284,6 +288,18 @@ fn moment(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Times
             "write 2026-03-01T12:00:00Z, 2026-03-01 (its beginning in UTC), or how long ago: 90s, 10m, 24h, 7d",
         )
     })
+}
+
+/// `true` or `false`, which is meant if nothing is said.
+pub(super) fn flag(name: &str, text: Option<&str>) -> Result<bool, Refusal> {
+    match text {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Refusal::bad(
+            format!("{name}: `{other}` is neither `true` nor `false`"),
+            "",
+        )),
+    }
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Refusal> {

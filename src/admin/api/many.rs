@@ -43,9 +43,6 @@ pub(super) struct Part {
     /// Which runs, as in the query of `GET /runs`. It may not be empty.
     #[schema(value_type = RunsAsked)]
     filter: BTreeMap<String, String>,
-    /// Only dead runs that nobody has retried or replayed.
-    #[serde(default)]
-    dead_letters: bool,
     /// Only runs with larger numbers: the `after` of the last batch.
     #[serde(default)]
     after: i64,
@@ -57,14 +54,13 @@ impl Part {
     /// The next runs, with the place where they end.
     async fn runs(&self, api: &Api) -> Result<(Vec<RunId>, Option<RunId>), Refusal> {
         let asked: RunsAsked = understood(self.filter.clone())?;
-        if asked.is_empty() && !self.dead_letters {
+        if asked.is_empty() {
             return Err(Refusal::bad(
                 "filter: it is empty, which would mean every run",
                 "say which runs: `state`, `rule`, `class`, `since` and so on",
             ));
         }
         let filter = RunFilter {
-            dead_letters: self.dead_letters,
             limit: BATCH_MAX,
             ..asked.filter(api.now())?
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::{Asked, Told};
-use super::filters::{PageAsked, RunsAsked, RunsPage, run_id};
+use super::filters::{PageAsked, RunsAsked, RunsPage, flag, run_id};
 use super::telling::{self, Around};
 use super::{Api, Refusal};
 use crate::admin::views::{
@@ -68,16 +68,7 @@ pub(super) async fn journal(
     Path(run): Path<String>,
     Asked(asked): Asked<JournalAsked>,
 ) -> Result<Json<JournalView>, Refusal> {
-    let full = match asked.full.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            return Err(Refusal::bad(
-                format!("full: `{other}` is neither `true` nor `false`"),
-                "",
-            ));
-        }
-    };
+    let full = flag("full", asked.full.as_deref())?;
     let run = telling::run(&api, run_id("run", &run)?).await?;
     let trace = telling::trace(&api, run.id).await?;
     let set = api.store.rule_set(&run.rule_set).await?;

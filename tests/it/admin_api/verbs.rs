@@ -167,7 +167,7 @@ async fn many_dead_letters_are_retried_in_batches_and_none_twice() {
     assert_eq!(count["number"], 230, "history only grows");
     let part = |after: &Value| {
         json!({ "part": {
-            "filter": { "class": "api_error", "rule": "tag", "since": "7d" }, "dead_letters": true,
+            "filter": { "class": "api_error", "rule": "tag", "since": "7d", "dead_letters": "true" },
             "after": after, "up_to": count["newest"],
         } })
     };

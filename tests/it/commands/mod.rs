@@ -1,6 +1,7 @@
 //! What people type, what they read, and the exit codes that scripts rely on: the built binary in a directory of
 //! its own, with an empty environment.
 
+mod operating;
 mod rules;
 mod service;
 
