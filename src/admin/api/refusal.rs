@@ -56,7 +56,6 @@ impl From<StoreError> for Refusal {
         let words = error.to_string();
         let (status, hint) = match error {
             StoreError::Refused(_) => (StatusCode::CONFLICT, ""),
-            StoreError::Pruned(_) => (StatusCode::GONE, ""),
             StoreError::Overloaded => (StatusCode::TOO_MANY_REQUESTS, "ask again in a moment"),
             StoreError::Closed => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -65,6 +64,10 @@ impl From<StoreError> for Refusal {
             StoreError::Corrupt(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "look at the disk and compare with a backup; nothing else is affected",
+            ),
+            StoreError::Pruned(_) => (
+                StatusCode::GONE,
+                "[store] retention says how long events and journals are kept",
             ),
             StoreError::Locked(_)
             | StoreError::Schema(_)

@@ -17,8 +17,9 @@ use sha2::{Digest as _, Sha256};
 use super::backup::{FORMAT, MANIFEST, Manifest, sync_directory};
 use super::lock::DirectoryLock;
 use super::offline::blocking;
+use super::opening::{align, make_directory};
 use super::rows::micros;
-use super::{SqliteOptions, SqliteStore, align, lanes, make_directory, pausing, schema, waits};
+use super::{SqliteOptions, SqliteStore, lanes, pausing, schema, waits};
 use crate::model::{ParkedClass, RunId, RunState};
 use crate::store::{Pause, PauseScope, StoreError};
 
