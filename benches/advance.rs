@@ -201,7 +201,8 @@ impl Case {
             let begun = Instant::now();
             let advance = sandbox
                 .advance(&self.program, run, &moment(), &self.event, &self.journal)
-                .await?;
+                .await?
+                .advance;
             clocked.add(begun.elapsed());
             ensure!(advance == self.expected, "another outcome: {advance:?}");
         }

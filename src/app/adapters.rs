@@ -1,12 +1,13 @@
 //! The sandbox as router and runner want it. Both know only what they need of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::engine::{Advance, Moment, When};
 use crate::model::{Event, Failure, Program, RunId, Step};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Advanced, Sandbox};
 use crate::{router, runner};
 
 /// Rules are evaluated in worker processes.
@@ -36,11 +37,13 @@ impl runner::Scripts for ScriptWorkers {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
-        self.0
+    ) -> Result<(Advance, Duration), String> {
+        let Advanced { advance, busy } = self
+            .0
             .advance(program, run, moment, event, journal)
             .await
-            .map_err(|e| e.to_string())
+            .map_err(|e| e.to_string())?;
+        Ok((advance, busy))
     }
 
     async fn lane(

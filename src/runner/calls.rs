@@ -72,6 +72,7 @@ impl Door {
         let began = Instant::now();
         let outcome = self.outside.send(permit, wanted.call).await;
         let took = began.elapsed();
+        progress.spend(took);
         count(wanted.call, outcome_label(&outcome));
         metrics::histogram!("cuegate_call_seconds").record(took);
         let answer = self.conclude(wanted, progress, repeated, outcome).await?;

@@ -42,7 +42,8 @@ use self::programs::Programs;
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part. Says how
+    /// long the script was busy, too.
     ///
     /// # Errors
     ///
@@ -55,7 +56,7 @@ pub trait Scripts: Send + Sync + Debug {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String>;
+    ) -> Result<(Advance, Duration), String>;
 
     /// The order key that the rule's `lane` gives each of the events, in their order.
     ///

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,6 +18,15 @@ use super::protocol::{Answer, Base, Request};
 use super::{Sandbox, SandboxError, too_large};
 use crate::engine::{Advance, Moment, Outcome, Part};
 use crate::model::{Event, Failure, Program, RunId, Step};
+
+/// An advance, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advanced {
+    /// How far it came.
+    pub advance: Advance,
+    /// How long a worker was busy with it; the wait for a free one is left out.
+    pub busy: Duration,
+}
 
 /// One advance, ready to be tried.
 struct Job<'a> {
@@ -52,7 +62,7 @@ impl Sandbox {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, SandboxError> {
+    ) -> Result<Advanced, SandboxError> {
         let rule = self.number_of(program);
         let marks = self.marks(run, moment, event, journal);
         let job = Job {
@@ -86,8 +96,9 @@ impl Sandbox {
                 }
             }
         };
-        metrics::histogram!("cuegate_sandbox_advance_seconds").record(begun.elapsed());
-        Ok(advance)
+        let busy = begun.elapsed();
+        metrics::histogram!("cuegate_sandbox_advance_seconds").record(busy);
+        Ok(Advanced { advance, busy })
     }
 
     /// Event and steps are what is kept under a mark. The moment crosses the pipe with every advance; it is in the

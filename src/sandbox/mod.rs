@@ -22,6 +22,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use advance::Advanced;
 pub use protocol::Layers;
 pub use worker::run_worker;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{Debug, Formatter};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cuegate::engine::{Advance, Moment, Outcome, Part, When};
@@ -24,6 +25,8 @@ pub(super) struct Rules {
     scripts: Mutex<BTreeMap<String, Arc<Parts>>>,
     lanes: Mutex<BTreeMap<String, Arc<Lanes>>>,
     whens: Mutex<BTreeMap<String, When>>,
+    /// How long every advance says that it took.
+    pub(super) busy: Mutex<Duration>,
     /// What the sandbox itself suffers from next.
     pub(super) troubles: Mutex<VecDeque<String>>,
 }
@@ -85,7 +88,7 @@ impl runner::Scripts for Rules {
         moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
+    ) -> Result<(Advance, Duration), String> {
         if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
             return Err(trouble);
         }
@@ -105,10 +108,11 @@ impl runner::Scripts for Rules {
             level: LogLevel::Info,
             text: format!("after step {step}"),
         };
-        Ok(Advance {
+        let advance = Advance {
             outcome,
             logs: vec![line],
-        })
+        };
+        Ok((advance, *self.busy.lock().unwrap()))
     }
 
     async fn lane(

@@ -13,5 +13,6 @@ mod fakes;
 mod routing;
 mod samples;
 mod schedules;
+mod timing;
 mod walks;
 mod world;

@@ -124,6 +124,7 @@ async fn advance(sandbox: &Sandbox, program: &Arc<Program>, journal: &[Step]) ->
         .advance(program, RunId(1), &moment(), &event("News"), journal)
         .await
         .expect("the sandbox is not stopping")
+        .advance
 }
 
 async fn outcome(sandbox: &Sandbox, body: &str) -> Outcome {

@@ -9,6 +9,7 @@
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cuegate::model::*;
@@ -95,6 +96,7 @@ macro_rules! store_contract {
                 an_intent_asked_for_twice_keeps_its_first_time,
                 steps_have_no_gaps_and_a_refused_batch_writes_nothing,
                 a_log_line_is_kept_once,
+                the_time_that_claims_took_adds_up,
                 nothing_is_added_without_a_claim;
             modes:
                 the_latest_takes_the_place_of_those_that_have_not_begun,
@@ -251,6 +253,7 @@ pub(crate) fn settlement(lease: Lease, settlement: Settlement) -> Settle {
     Settle {
         lease,
         settlement,
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at: at(20),
     }
