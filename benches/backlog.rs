@@ -261,6 +261,7 @@ async fn costs(store: &SqliteStore, sample: usize) -> anyhow::Result<Costs> {
         let settlements = claims.iter().map(|one| Settle {
             lease: one.lease,
             settlement: Settlement::Succeeded,
+            spent: Duration::ZERO,
             logs: Vec::new(),
             at: SystemClock.now(),
         });
@@ -286,6 +287,7 @@ async fn drain(store: &SqliteStore, runs: usize) -> anyhow::Result<usize> {
     let settlements = claims.iter().map(|one| Settle {
         lease: one.lease,
         settlement: Settlement::Succeeded,
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at: SystemClock.now(),
     });

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::engine::{Moment, When};
 use crate::model::{Event, Failure, Program, RunId, Step};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Advanced, Sandbox};
 use crate::{router, runner};
 
 /// Rules are evaluated in worker processes.
@@ -37,11 +37,19 @@ impl runner::Scripts for ScriptWorkers {
         event: &Event,
         journal: &[Step],
     ) -> Result<runner::Advanced, String> {
-        let advanced = self.0.advance(program, run, moment, event, journal).await;
-        let advanced = advanced.map_err(|e| e.to_string())?;
+        let Advanced {
+            advance,
+            workers_lost,
+            busy,
+        } = self
+            .0
+            .advance(program, run, moment, event, journal)
+            .await
+            .map_err(|e| e.to_string())?;
         Ok(runner::Advanced {
-            advance: advanced.advance,
-            workers_lost: advanced.workers_lost,
+            advance,
+            workers_lost,
+            busy,
         })
     }
 

@@ -86,6 +86,7 @@ impl Door {
         let outcome = self.line.send(permit, call).await;
         let took = began.elapsed();
         count(call, &outcome);
+        progress.spend(took);
         metrics::histogram!("cuegate_call_seconds").record(took);
         let answer = self.conclude(wanted, progress, repeated, outcome).await?;
         Ok(Outcome { answer, took })

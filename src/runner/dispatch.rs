@@ -171,6 +171,7 @@ impl Runner {
         let settle = Settle {
             lease,
             settlement,
+            spent: Duration::ZERO,
             logs,
             at,
         };

@@ -68,6 +68,7 @@ impl Driver {
             settle: Settle {
                 lease: progress.lease,
                 settlement,
+                spent: progress.spent_now,
                 logs: progress.logs,
                 at: self.clock.now(),
             },
@@ -163,7 +164,11 @@ impl Driver {
                 .await;
         }
         progress.logs = logs;
+        progress.spend(advanced.busy);
         match outcome {
+            Outcome::Effect(_) | Outcome::Found(_) if progress.spent() > known.header.timeout => {
+                Err(progress.dead(timed_out(known, progress)))
+            }
             Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
             Outcome::Finished => Err(ended(progress, Settlement::Succeeded)),
             Outcome::Found(query) => Err(self.walk(known, progress, &query).await),
@@ -239,6 +244,24 @@ fn expired(after: Duration) -> Failure {
             "replay the event if it still matters; `expires` in the header sets the age".to_owned(),
         ),
         ..Failure::new(DeadClass::Expired, message)
+    }
+}
+
+/// It goes on, and has gone on for too long. A script that has come to its end has come there in time.
+pub(super) fn timed_out(known: &Known, progress: &Progress) -> Failure {
+    let whole_seconds = Duration::from_secs(progress.spent().as_secs());
+    let message = format!(
+        "its script and its calls have taken {} together, more than its `timeout` of {}; what it waited is not counted",
+        format_duration(whole_seconds),
+        format_duration(known.header.timeout)
+    );
+    Failure {
+        file: Some(known.header.file.clone()),
+        hint: Some(
+            "do less in one run, or write a longer `timeout` in the header; `each` makes one run for every object"
+                .to_owned(),
+        ),
+        ..Failure::new(DeadClass::Limit, message)
     }
 }
 

@@ -53,6 +53,7 @@ impl Door {
         let began = Instant::now();
         let outcome = self.targets.send(call).await;
         let took = began.elapsed();
+        progress.spend(took);
         let answer = self.end(&wanted, progress, repeated, outcome).await?;
         self.answer(asked, progress, answer, took).await
     }

@@ -59,6 +59,8 @@ pub struct Advanced {
     pub advance: Advance,
     /// How many workers the script has cost on the way.
     pub workers_lost: u32,
+    /// How long a worker was busy with it; the wait for a free one is left out.
+    pub busy: Duration,
 }
 
 impl From<Advance> for Advanced {
@@ -66,6 +68,7 @@ impl From<Advance> for Advanced {
         Self {
             advance,
             workers_lost: 0,
+            busy: Duration::ZERO,
         }
     }
 }
@@ -73,7 +76,8 @@ impl From<Advance> for Advanced {
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part. Says how
+    /// long the script was busy, too.
     ///
     /// # Errors
     ///

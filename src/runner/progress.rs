@@ -77,6 +77,9 @@ pub(super) struct Progress {
     pub(super) logs: Vec<LogLine>,
     /// How far the walk of its `each` is.
     pub(super) walk: Option<Walk>,
+    /// How long its script and its calls have taken together in this claim.
+    pub(super) spent_now: Duration,
+    spent_before: Duration,
     bytes: usize,
     writes: u32,
 }
@@ -93,6 +96,8 @@ impl Progress {
             open: claim.open_intent,
             logs: Vec::new(),
             walk: claim.walk,
+            spent_now: Duration::ZERO,
+            spent_before: claim.spent,
         }
     }
 
@@ -108,6 +113,16 @@ impl Progress {
     /// The number of the step that comes next.
     pub(super) fn next_step(&self) -> u32 {
         count(self.journal.iter())
+    }
+
+    /// Counts time of the script or of a call.
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.spent_now = self.spent_now.saturating_add(time);
+    }
+
+    /// How long its script and its calls have taken together, in all claims.
+    pub(super) fn spent(&self) -> Duration {
+        self.spent_before.saturating_add(self.spent_now)
     }
 
     /// The journal from a step on.

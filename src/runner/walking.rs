@@ -20,7 +20,7 @@ use crate::store::{JournalEntry, Remark, Settlement, Waits, Walk, WalkPage};
 
 use super::calls::{Outcome, Wanted};
 use super::door::Asked;
-use super::drive::Driver;
+use super::drive::{Driver, timed_out};
 use super::programs::Known;
 use super::progress::{End, Progress, words};
 
@@ -110,6 +110,9 @@ impl Driver {
         loop {
             if self.stopping.load(Ordering::Relaxed) {
                 return Err(End::Settle(Settlement::Released));
+            }
+            if progress.spent() > known.header.timeout {
+                return Err(progress.dead(timed_out(known, progress)));
             }
             let page = match place.next(query) {
                 Next::Nothing => Page {

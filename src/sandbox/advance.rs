@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -18,13 +19,15 @@ use super::{Sandbox, SandboxError, too_large};
 use crate::engine::{Advance, Moment, Outcome, Part};
 use crate::model::{Event, Failure, Program, RunId, Step};
 
-/// What an advance came to.
+/// What an advance came to, and what it cost.
 #[derive(Debug)]
 pub struct Advanced {
     /// The outcome, with what was logged.
     pub advance: Advance,
     /// How many workers the script has cost, the kills of others left out unless they came too often to be chance.
     pub workers_lost: u32,
+    /// How long a worker was busy with it; the wait for a free one is left out.
+    pub busy: Duration,
 }
 
 /// One advance, ready to be tried.
@@ -95,10 +98,12 @@ impl Sandbox {
                 }
             }
         };
-        metrics::histogram!("cuegate_sandbox_advance_seconds").record(begun.elapsed());
+        let busy = begun.elapsed();
+        metrics::histogram!("cuegate_sandbox_advance_seconds").record(busy);
         Ok(Advanced {
             advance,
             workers_lost: strikes.held_against(),
+            busy,
         })
     }
 

@@ -236,6 +236,8 @@ pub struct Claim {
     pub open_intent: Option<Intent>,
     /// How far the walk of its `each` is, if it has begun.
     pub walk: Option<Walk>,
+    /// How long its script and its calls took together in the claims before, as far as these were settled.
+    pub spent: Duration,
 }
 
 /// How far the walk of a run's `each` is.
@@ -488,6 +490,8 @@ pub struct Settle {
     pub lease: Lease,
     /// How it ends.
     pub settlement: Settlement,
+    /// How long the script and the calls of the run took together in this claim.
+    pub spent: Duration,
     /// Lines logged since the last step.
     pub logs: Vec<LogLine>,
     /// When.

@@ -3,6 +3,7 @@
 //! back is ended, so that neither blocks its lane for ever.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -73,6 +74,7 @@ fn given_back(lease: Lease, at: Timestamp) -> Settle {
     Settle {
         lease,
         settlement: Settlement::Released,
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at,
     }
@@ -126,6 +128,7 @@ pub(super) fn load(db: &Connection, lease: Lease) -> Result<Claim, StoreError> {
         walk: walking::walk(db, lease.run)?,
         journal: journal::steps(db, lease.run)?,
         open_intent: journal::open_intent(db, lease.run)?,
+        spent: lanes::spent(db, lease.run)?,
         run,
     })
 }
@@ -143,6 +146,7 @@ pub(super) fn unreadable(lease: Lease, why: &StoreError, at: Timestamp) -> Settl
     Settle {
         lease,
         settlement: Settlement::Dead(failure),
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at,
     }

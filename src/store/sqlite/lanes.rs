@@ -4,6 +4,7 @@
 //! grows fences every write about a claimed run: it moves at each claim and whenever a claim is taken back.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -124,6 +125,7 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
     };
     let run = settle.lease.run;
     journal::write_logs(db, run, &settle.logs)?;
+    spend(db, run, settle.spent)?;
     let ended = |ending: Ending<'_>| end(db, lane, run, &ending, settle.at);
     match &settle.settlement {
         Settlement::Succeeded => {
@@ -155,6 +157,22 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
         }
     }
     Ok(Fenced::Written)
+}
+
+/// Adds to the time that a run has taken.
+fn spend(db: &Connection, run: RunId, time: Duration) -> Result<(), StoreError> {
+    let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    db.prepare_cached("UPDATE run SET spent = spent + ?2 WHERE id = ?1 AND ?2 > 0")?
+        .execute([run.0, micros])?;
+    Ok(())
+}
+
+/// How long the script and the calls of a run took together, as far as its claims were settled.
+pub(super) fn spent(db: &Connection, run: RunId) -> Result<Duration, StoreError> {
+    let micros: i64 = db
+        .prepare_cached("SELECT spent FROM run WHERE id = ?1")?
+        .query_row([run.0], |row| row.get(0))?;
+    Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
 }
 
 /// How a run ends.

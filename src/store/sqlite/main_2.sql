@@ -58,7 +58,8 @@ CREATE TABLE run_2 (
     replay_of     INTEGER,
     followed_by   INTEGER,
     released      TEXT,
-    pruned_at     INTEGER
+    pruned_at     INTEGER,
+    spent         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 INSERT INTO run_2 (id, lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at,
                    started_at, failing_since, due_at, ended_at, reason, failure, class, waits_for)

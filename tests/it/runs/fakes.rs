@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{Debug, Formatter};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cuegate::engine::{Advance, Moment, Outcome, Part, When};
@@ -25,6 +26,8 @@ pub(super) struct Rules {
     scripts: Mutex<BTreeMap<String, Arc<Parts>>>,
     lanes: Mutex<BTreeMap<String, Arc<Lanes>>>,
     whens: Mutex<BTreeMap<String, When>>,
+    /// How long every advance says that it took.
+    pub(super) busy: Mutex<Duration>,
     /// What the sandbox itself suffers from next.
     pub(super) troubles: Mutex<VecDeque<String>>,
     /// How many workers each advance costs.
@@ -116,6 +119,7 @@ impl runner::Scripts for Rules {
         Ok(Advanced {
             advance,
             workers_lost,
+            busy: *self.busy.lock().unwrap(),
         })
     }
 

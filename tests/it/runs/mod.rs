@@ -15,5 +15,6 @@ mod routing;
 mod samples;
 mod schedules;
 mod simulated;
+mod timing;
 mod walks;
 mod world;

@@ -1,5 +1,7 @@
 //! Times of schedules: what fires, what does not, and what is never done twice.
 
+use std::time::Duration;
+
 use cuegate::engine::When;
 use cuegate::model::{Missed, RuleHeader, RuleId, Run, RunState, Schedule};
 use cuegate::router::{Router, Scheduler};
@@ -263,6 +265,7 @@ async fn a_fire_while_the_walk_of_the_one_before_is_unfinished_is_dropped_and_sa
     let settled = Settle {
         lease: first.unwrap().lease,
         settlement: Settlement::Succeeded,
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at: fires[0].created_at,
     };

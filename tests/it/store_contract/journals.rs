@@ -162,12 +162,46 @@ pub(crate) async fn steps_have_no_gaps_and_a_refused_batch_writes_nothing(place:
     assert_eq!(store.journal(lease.run).await.unwrap().0, [read(0)]);
 }
 
+pub(crate) async fn the_time_that_claims_took_adds_up(place: &dyn Place) {
+    let store = open(place).await;
+    let mut claim = claimed(&*store).await;
+    let second = Duration::from_secs(1);
+    for claims in 0..3 {
+        assert_eq!(claim.spent, claims * second);
+        let waits = Settlement::Waiting {
+            waits: Waits::Time,
+            until: at(15),
+            reason: "asleep".to_owned(),
+            failing_since: None,
+        };
+        let how = if claims == 1 {
+            Settlement::Released
+        } else {
+            waits
+        };
+        let settled = Settle {
+            spent: second,
+            ..settlement(claim.lease, how)
+        };
+        let twice = vec![settled.clone(), settled];
+        let fenced = store.settle(twice).await.unwrap();
+        assert_eq!(
+            fenced,
+            [Fenced::Written, Fenced::Lost],
+            "and each claim counts once"
+        );
+        store.wake_due(at(15)).await.unwrap();
+        claim = claim_one(&*store).await;
+    }
+}
+
 pub(crate) async fn a_log_line_is_kept_once(place: &dyn Place) {
     let store = open(place).await;
     let lease = claimed(&*store).await.lease;
     let settle = |lease, settlement, logs| Settle {
         lease,
         settlement,
+        spent: Duration::ZERO,
         logs,
         at: at(9),
     };

@@ -257,7 +257,7 @@ pub(crate) async fn a_claim_that_nobody_waits_for_is_given_back(place: &dyn Plac
     let store = open(place).await;
     enqueue(&*store, 0, &[("tag", "a")]).await;
     for polls in 1..4 {
-        let changed = store.changed(Change::Claimable, std::time::Duration::from_secs(10));
+        let changed = store.changed(Change::Claimable, Duration::from_secs(10));
         let mut asked = store.claim(Claiming::up_to(1), at(0));
         let mut arrived = false;
         for _ in 0..polls {

@@ -9,6 +9,7 @@
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cuegate::model::*;
@@ -104,6 +105,7 @@ macro_rules! store_contract {
                 an_intent_asked_for_twice_keeps_its_first_time,
                 steps_have_no_gaps_and_a_refused_batch_writes_nothing,
                 a_log_line_is_kept_once,
+                the_time_that_claims_took_adds_up,
                 nothing_is_added_without_a_claim;
             adopting:
                 an_object_that_was_found_answers_the_step_and_survives_a_crash,
@@ -296,6 +298,7 @@ pub(crate) fn settlement(lease: Lease, settlement: Settlement) -> Settle {
     Settle {
         lease,
         settlement,
+        spent: Duration::ZERO,
         logs: Vec::new(),
         at: at(20),
     }
