@@ -1,28 +1,38 @@
 //! The second listener, where operators and monitoring look.
 //!
 //! It is apart from the public one so that nothing of it can be reached by whoever may send events, and so that
-//! it still answers when the public listener is overloaded. Everything that changes something will live under
-//! `/api/v1`, merged in [`router`] beside what is here.
+//! it still answers when the public listener is overloaded. Everything that changes something lives under `/api/v1`
+//! and is guarded by `access`.
 
+mod access;
+mod api;
 mod gauges;
 mod probe;
+pub mod views;
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::json;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 
+use crate::clock::SharedClock;
+use crate::config::MetricsFor;
+use crate::model::Secret;
 use crate::store::Counted;
 use crate::telemetry::{Metrics, Readiness, health_routes};
 
+use access::Access;
+use api::Refusal;
+use gauges::Gauges;
+
+pub use api::{Api, RunsAsked};
 pub use probe::{ProbeError, probe};
 
 /// How often histograms are folded where nobody scrapes.
@@ -40,13 +50,39 @@ pub struct Admin {
     pub metrics: Metrics,
     /// Asked for its counts at every scrape.
     pub store: Arc<dyn Counted>,
+    /// Where the time comes from.
+    pub clock: SharedClock,
+    /// What people work with.
+    pub api: Api,
+    /// What whoever asks must say; nobody needs to say anything when there are none.
+    pub tokens: Vec<Secret>,
+    /// Who may read `/metrics`.
+    pub metrics_for: MetricsFor,
 }
 
-/// `/healthz`, `/readyz`, `/metrics`; anything else is a 404 in JSON.
+/// `/healthz`, `/readyz`, `/metrics` and `/api/v1`; anything else is a 404 in JSON.
 pub fn router(admin: Admin) -> Router {
-    Router::new()
+    let access = Access::new(&admin.tokens);
+    let guarded = |routes: Router| {
+        routes.layer(middleware::from_fn_with_state(
+            access.clone(),
+            access::guard,
+        ))
+    };
+    let scraped = Scraped {
+        admin: admin.clone(),
+        gauges: Arc::default(),
+    };
+    let metrics = Router::new()
         .route("/metrics", get(metrics))
-        .with_state(admin.clone())
+        .with_state(scraped);
+    let metrics = match admin.metrics_for {
+        MetricsFor::Token if !admin.tokens.is_empty() => guarded(metrics),
+        MetricsFor::Token | MetricsFor::Everybody => metrics,
+        MetricsFor::Nobody => Router::new(),
+    };
+    metrics
+        .merge(guarded(admin.api.routes()))
         .merge(health_routes(admin.readiness))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -87,8 +123,14 @@ pub async fn serve(
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    gauges::refresh(&*admin.store).await;
+#[derive(Clone, Debug)]
+struct Scraped {
+    admin: Admin,
+    gauges: Arc<Gauges>,
+}
+
+async fn metrics(State(Scraped { admin, gauges }): State<Scraped>) -> Response {
+    gauges.refresh(&*admin.store, admin.clock.now()).await;
     let content_type = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -97,26 +139,20 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 async fn unknown_path(uri: Uri) -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        &format!(
-            "nothing is at {} on the admin listener; there are /healthz, /readyz and /metrics",
-            uri.path()
-        ),
+    Refusal::missing(
+        format!("nothing is at {} on the admin listener", uri.path()),
+        "there are /healthz, /readyz, /metrics unless it is off, and what /api/v1/openapi.json lists",
     )
+    .into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    error(
+    Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        &format!("{} cannot be asked with {method}; use GET", uri.path()),
+        format!("{} cannot be asked with {method}", uri.path()),
+        "/api/v1/openapi.json lists what can be asked",
     )
-}
-
-fn error(status: StatusCode, error: &str, message: &str) -> Response {
-    (status, Json(json!({ "error": error, "message": message }))).into_response()
+    .into_response()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::model::{EventState, RunState};
-use crate::store::{Counts, StoreError};
+use crate::clock::ManualClock;
+use crate::model::{EventState, RuleId, RuleSetId, RunState};
+use crate::store::{ClassCount, Counts, Pause, PauseScope, SqliteOptions, SqliteStore, StoreError};
 use crate::telemetry::{Part, install_metrics};
 
 /// Answers `counts` as it is told and nothing else.
@@ -38,16 +39,31 @@ struct Listening {
     readiness: Readiness,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<io::Result<()>>,
+    _directory: tempfile::TempDir,
 }
 
 async fn listen(store: Arc<Counting>) -> Listening {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let readiness = Readiness::new();
+    let directory = tempfile::tempdir().unwrap();
+    let clock: SharedClock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
+    let options = SqliteOptions::at(directory.path().join("cuegate.db"));
+    let kept = SqliteStore::open(options, Arc::clone(&clock))
+        .await
+        .unwrap();
     let admin = Admin {
         readiness: readiness.clone(),
         metrics: install_metrics(),
         store,
+        api: Api {
+            store: Arc::new(kept),
+            clock: Arc::clone(&clock),
+            readiness: readiness.clone(),
+        },
+        clock,
+        tokens: Vec::new(),
+        metrics_for: MetricsFor::Token,
     };
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve(listener, admin, async {
@@ -58,6 +74,7 @@ async fn listen(store: Arc<Counting>) -> Listening {
         readiness,
         stop,
         served,
+        _directory: directory,
     }
 }
 
@@ -72,6 +89,24 @@ impl Listening {
             Err(ProbeError::Unwell { status, body, .. }) => (status, body),
             Err(error) => panic!("{error}"),
         }
+    }
+}
+
+fn class(state: RunState, class: &str, rule: &str, number: u64) -> ClassCount {
+    ClassCount {
+        state,
+        class: class.to_owned(),
+        rule: RuleId::from(rule),
+        number,
+    }
+}
+
+fn paused(scope: PauseScope) -> Pause {
+    Pause {
+        scope,
+        quarantine: false,
+        reason: "a test".to_owned(),
+        since: "2026-03-01T11:00:00Z".parse().unwrap(),
     }
 }
 
@@ -91,6 +126,50 @@ async fn metrics_show_the_store_and_survive_its_trouble() {
         "cuegate_events{state=\"when_failed\"} 2",
         "cuegate_runs{state=\"parked\"} 3",
         "cuegate_runs{state=\"dead\"} 0",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+
+    store.answer(Ok(Counts {
+        classes: vec![
+            class(RunState::Dead, "api_error", "tag", 4),
+            class(RunState::Dead, "api_error", "clip", 5),
+            class(RunState::Waiting, "retry", "tag", 6),
+        ],
+        due_since: Some("2026-03-01T11:58:30Z".parse().unwrap()),
+        stopped: vec![
+            paused(PauseScope::Writes),
+            paused(PauseScope::Rule(RuleId::from("tag"))),
+        ],
+        rule_set: Some(RuleSetId::from("abc")),
+        ..Counts::default()
+    }));
+    let (_, text) = listening.status_of("/metrics").await;
+    for line in [
+        "cuegate_dead_letters{class=\"api_error\"} 9",
+        "cuegate_dead_letters{class=\"limit\"} 0",
+        "cuegate_runs_waiting{for=\"retry\"} 6",
+        "cuegate_oldest_due_seconds 90",
+        "cuegate_paused{scope=\"writes\"} 1",
+        "cuegate_paused{scope=\"all\"} 0",
+        "cuegate_rule_stopped{rule=\"tag\",by=\"pause\"} 1",
+        "cuegate_rule_set{id=\"abc\"} 1",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    store.answer(Ok(Counts {
+        // A timer of tomorrow.
+        due_since: Some("2026-03-02T12:00:00Z".parse().unwrap()),
+        rule_set: Some(RuleSetId::from("def")),
+        runs: vec![(RunState::Parked, 3)],
+        ..Counts::default()
+    }));
+    let (_, text) = listening.status_of("/metrics").await;
+    for line in [
+        "cuegate_oldest_due_seconds 0",
+        "cuegate_rule_stopped{rule=\"tag\",by=\"pause\"} 0",
+        "cuegate_rule_set{id=\"abc\"} 0",
+        "cuegate_rule_set{id=\"def\"} 1",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -115,9 +194,12 @@ async fn a_path_that_is_not_there_is_answered_in_json() {
     let (status, body) = listening.status_of("/hooks/iconik").await;
     assert_eq!(status, 404);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["error"], "not_found");
     assert!(
-        body["message"].as_str().unwrap().contains("/hooks/iconik"),
+        body["error"].as_str().unwrap().contains("/hooks/iconik"),
+        "{body}"
+    );
+    assert!(
+        body["hint"].as_str().unwrap().contains("/metrics"),
         "{body}"
     );
 
@@ -128,7 +210,7 @@ async fn a_path_that_is_not_there_is_answered_in_json() {
         .unwrap();
     assert_eq!(response.status(), 405);
     let body: serde_json::Value = response.json().await.unwrap();
-    assert_eq!(body["error"], "method_not_allowed");
+    assert_eq!(body["error"], "/metrics cannot be asked with POST");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Circle, Iconik, Limits, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -24,6 +24,8 @@ impl Default for Server {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             public_url: None,
             drain: Duration::from_secs(50),
+            admin_tokens: Vec::new(),
+            metrics: MetricsFor::Token,
         }
     }
 }
@@ -32,6 +34,20 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: "data/cuegate.db".into(),
+            retention: Retention::default(),
+            allow_network_fs: false,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let ninety_days = Duration::from_secs(90 * 24 * 3_600);
+        Self {
+            events: ninety_days,
+            journals: ninety_days,
+            max_size: 20_000_000_000,
+            min_free: 1_000_000_000,
         }
     }
 }

@@ -65,12 +65,27 @@ pub struct Config {
 pub struct Server {
     /// Where senders post to.
     pub listen: SocketAddr,
-    /// Where operators look; loopback only until it has a token.
+    /// Where operators look; on loopback unless there is a token.
     pub admin_listen: SocketAddr,
     /// How senders reach `listen` from outside.
     pub public_url: Option<String>,
     /// How long a stop waits for what is under way.
     pub drain: Duration,
+    /// What the admin listener wants to hear; nothing when there are none, and then it is on loopback.
+    pub admin_tokens: Vec<Secret>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsFor,
+}
+
+/// `[server] metrics`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsFor {
+    /// Whoever may use the admin API.
+    Token,
+    /// Whoever reaches the admin listener.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// `[store]`
@@ -78,6 +93,23 @@ pub struct Server {
 pub struct Store {
     /// The file of a `sqlite:` URL; the inbox lies beside it as `inbox.db`.
     pub path: PathBuf,
+    /// How long what is stored is kept.
+    pub retention: Retention,
+    /// Whether the directory may be on a file system that a database is not safe on.
+    pub allow_network_fs: bool,
+}
+
+/// `[store] retention`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long an event is kept after it was received.
+    pub events: Duration,
+    /// How long the journal of a run is kept after its end.
+    pub journals: Duration,
+    /// The most bytes in use; beyond it, the oldest events go before their time.
+    pub max_size: u64,
+    /// Bytes that stay free on the disk: with less, no new event is taken.
+    pub min_free: u64,
 }
 
 /// `[iconik]`

@@ -64,7 +64,7 @@ impl Section<'_, '_> {
             return Vec::new();
         };
         if texts.is_empty() {
-            let hint = "without a secret nobody could send; give at least one, newest first";
+            let hint = "give at least one, newest first, or remove the key";
             self.fail(key, format!("`{path}` is empty"), hint);
         }
         texts
@@ -72,6 +72,22 @@ impl Section<'_, '_> {
             .enumerate()
             .filter_map(|(index, text)| self.checked(key, &format!("{path}[{index}]"), text, check))
             .collect()
+    }
+
+    /// Like [`Self::secrets`], but there may be none.
+    pub(super) fn secrets_if_any(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        check: Check,
+    ) -> Vec<Secret> {
+        if self.has(key) || self.has(file_key) {
+            return self.secrets(key, file_key, check);
+        }
+        // Asked for all the same, so that a misspelt key finds it.
+        self.take(key);
+        self.take(file_key);
+        Vec::new()
     }
 
     /// Reports secrets where none belong.
@@ -184,6 +200,14 @@ pub(super) fn header_value(text: &str) -> Result<(), &'static str> {
         return Err("has characters that a header cannot carry: it may be printable ASCII only");
     }
     Ok(())
+}
+
+/// A token of the admin listener: long enough that nobody finds it by trying.
+pub(super) fn token(text: &str) -> Result<(), &'static str> {
+    if text.len() < 16 {
+        return Err("is shorter than 16 characters, which can be guessed");
+    }
+    header_value(text)
 }
 
 /// Any text is a key.

@@ -292,6 +292,22 @@ impl<'s, 'a> Section<'s, 'a> {
         self.accept(key, size).unwrap_or(default)
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(node) = self.take(key) else {
+            return default;
+        };
+        self.reading.show_value(&node);
+        match node.value {
+            Value::Boolean(value) => value,
+            _ => {
+                self.reading
+                    .wrong_type(&self.path_of(key), &node, "true or false");
+                default
+            }
+        }
+    }
+
     /// A whole number.
     pub(super) fn integer<N>(
         &mut self,

@@ -9,23 +9,32 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::secrets::header_value;
+use super::secrets::{header_value, token};
 use super::section::{Section, Wrong};
 use super::{
-    Circle, Config, Iconik, Limits, Rate, Rules, Sandbox, Server, Store, egress, sources, vars,
+    Circle, Config, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store,
+    egress, sources, vars,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+const TEN_YEARS: Duration = Duration::from_secs(3_653 * 24 * 3_600);
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
+const PIB: u64 = 1 << 50;
+
+const METRICS: [(&str, MetricsFor); 3] = [
+    ("token", MetricsFor::Token),
+    ("open", MetricsFor::Everybody),
+    ("off", MetricsFor::Nobody),
+];
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&["alerts", "http", "admin_tokens_file", "seal_key_file"]);
+    root.later(&["alerts", "http", "seal_key_file"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
@@ -41,14 +50,7 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
 
 fn read_server(section: &mut Section<'_, '_>) -> Server {
     let default = Server::default();
-    section.later(&[
-        "trusted_proxies",
-        "admin_token",
-        "admin_token_file",
-        "admin_tokens",
-        "admin_tokens_file",
-        "seal_key_file",
-    ]);
+    section.later(&["trusted_proxies", "seal_key_file"]);
     let server = Server {
         listen: section.parsed("listen", address).unwrap_or(default.listen),
         admin_listen: section
@@ -56,13 +58,20 @@ fn read_server(section: &mut Section<'_, '_>) -> Server {
             .unwrap_or(default.admin_listen),
         public_url: section.guarded("public_url", web_address),
         drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
+        admin_tokens: section.secrets_if_any("admin_tokens", "admin_tokens_file", token),
+        metrics: section.word("metrics", &METRICS, default.metrics),
     };
-    if !server.admin_listen.ip().is_loopback() {
+    // A list that was written and is wrong has been reported already.
+    let written = section.has("admin_tokens") || section.has("admin_tokens_file");
+    if !server.admin_listen.ip().is_loopback() && !written {
         section.fail(
             "admin_listen",
-            format!("`server.admin_listen`: {} can be reached from other machines", server.admin_listen),
-            "keep it on loopback, such as \"127.0.0.1:8081\": the token that a public admin listener needs is \
-             not supported yet",
+            format!(
+                "`server.admin_listen`: {} can be reached from other machines, and there is no token",
+                server.admin_listen
+            ),
+            "add `admin_tokens = [\"${NAME}\"]` or `admin_tokens_file = \"path\"` to [server], or keep it on loopback, \
+             such as \"127.0.0.1:8081\"",
         );
     }
     if clash(server.listen, server.admin_listen) {
@@ -93,11 +102,23 @@ fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
 }
 
 fn read_store(section: &mut Section<'_, '_>) -> Store {
-    section.later(&["retention"]);
+    let default = Store::default();
     Store {
-        path: section
-            .guarded("url", sqlite_path)
-            .unwrap_or(Store::default().path),
+        path: section.guarded("url", sqlite_path).unwrap_or(default.path),
+        retention: section
+            .table("retention", read_retention)
+            .unwrap_or(default.retention),
+        allow_network_fs: section.boolean("allow_network_fs", default.allow_network_fs),
+    }
+}
+
+fn read_retention(section: &mut Section<'_, '_>) -> Retention {
+    let default = Retention::default();
+    Retention {
+        events: section.duration("events", default.events, MINUTE..=TEN_YEARS),
+        journals: section.duration("journals", default.journals, MINUTE..=TEN_YEARS),
+        max_size: section.size("max_size", default.max_size, 64 << 20..=PIB),
+        min_free: section.size("min_free", default.min_free, 0..=PIB),
     }
 }
 

@@ -11,7 +11,8 @@ use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
 use super::{
-    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, OnUncertain, SignedPart, Source, Verify,
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, OnUncertain, SignedPart, Source,
+    Store, Verify,
 };
 use crate::model::{Secret, format_duration};
 
@@ -30,13 +31,17 @@ pub fn show(config: &Config) -> String {
             .map(|url| ("public_url", text(url))),
     );
     lines.push(("drain", text(format_duration(server.drain))));
+    if !server.admin_tokens.is_empty() {
+        lines.push(("admin_tokens", masked(&server.admin_tokens)));
+    }
+    let metrics = match server.metrics {
+        MetricsFor::Token => "token",
+        MetricsFor::Everybody => "open",
+        MetricsFor::Nobody => "off",
+    };
+    lines.push(("metrics", text(metrics)));
     section(&mut out, "server", lines);
-    let path = config.store.path.display();
-    section(
-        &mut out,
-        "store",
-        vec![("url", text(format!("sqlite:{path}")))],
-    );
+    section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));
     section(
         &mut out,
@@ -68,6 +73,23 @@ fn section(out: &mut String, name: &str, lines: Lines) {
         let _ = writeln!(out, "{key} = {value}");
     }
     out.push('\n');
+}
+
+fn store(store: &Store) -> Lines {
+    let retention = &store.retention;
+    vec![
+        ("url", text(format!("sqlite:{}", store.path.display()))),
+        (
+            "retention",
+            table([
+                ("events", text(format_duration(retention.events))),
+                ("journals", text(format_duration(retention.journals))),
+                ("max_size", text(format_size(retention.max_size))),
+                ("min_free", text(format_size(retention.min_free))),
+            ]),
+        ),
+        ("allow_network_fs", Value::Boolean(store.allow_network_fs)),
+    ]
 }
 
 fn iconik(config: &Config) -> Lines {

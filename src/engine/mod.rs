@@ -6,17 +6,20 @@
 mod bindings;
 mod capped;
 mod catalog;
+mod caught;
 mod check;
 mod compare;
 mod compile;
 mod convert;
 mod failure;
 mod header;
+mod linked;
 mod literal;
 mod moment;
 mod program;
 mod session;
 mod source;
+mod wanted;
 
 use std::sync::Arc;
 

@@ -43,6 +43,15 @@ pub struct Reply {
     pub at: Timestamp,
 }
 
+/// Whom Iconik takes us for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `UserSchema.system_domain_id`: the domain that the credentials belong to.
+    pub domain: String,
+    /// `UserSchema.id`: what the events that our own writes cause carry as `user_id`.
+    pub user: Option<String>,
+}
+
 /// A client for one Iconik domain. It is meant to be shared: all callers share its connections and its budget.
 pub struct IconikClient {
     http: reqwest::Client,
@@ -127,14 +136,14 @@ impl IconikClient {
         outcome
     }
 
-    /// The `system_domain_id` of the domain that the credentials belong to.
+    /// The account that the credentials belong to.
     ///
-    /// `GET users/v1/users/current/` answers it with the user that the token acts as (documented: `users`,
-    /// May 2025, `UserSchema.system_domain_id`).
+    /// `GET users/v1/users/current/` answers the user that the token acts as (documented: `users`, May 2025,
+    /// `UserSchema`).
     ///
     /// # Errors
-    /// As for [`Self::send`]; [`CallError::Uncertain`] as well if the answer does not hold it.
-    pub async fn domain(&self) -> Result<String, CallError> {
+    /// As for [`Self::send`]; [`CallError::Uncertain`] as well if the answer names no domain.
+    pub async fn account(&self) -> Result<Account, CallError> {
         let reply = self
             .send(&Call {
                 method: Method::Get,
@@ -145,9 +154,16 @@ impl IconikClient {
                 position: None,
             })
             .await?;
-        match reply.body.get("system_domain_id").and_then(Value::as_str) {
-            Some(domain) if !domain.is_empty() => Ok(domain.to_owned()),
-            _ => Err(CallError::Uncertain {
+        let text = |key: &str| {
+            let value = reply.body.get(key).and_then(Value::as_str);
+            value.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        match text("system_domain_id") {
+            Some(domain) => Ok(Account {
+                domain,
+                user: text("id"),
+            }),
+            None => Err(CallError::Uncertain {
                 status: Some(reply.status),
                 what: "the current user is without a system_domain_id; is iconik.base_url right?"
                     .to_owned(),

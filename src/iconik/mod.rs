@@ -12,6 +12,6 @@ mod queue;
 mod windows;
 
 pub use budget::Permit;
-pub use client::{IconikClient, Reply};
+pub use client::{Account, IconikClient, Reply};
 pub use error::{CallError, SetupError};
 pub use queue::Share;

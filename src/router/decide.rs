@@ -23,6 +23,21 @@ pub(super) enum Domain {
     Unknown,
 }
 
+/// Who we are in Iconik, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own<'a> {
+    /// Our domain.
+    pub(super) domain: Option<&'a str>,
+    /// Our user.
+    pub(super) user: Option<&'a str>,
+}
+
+/// Whether our own user caused the event. Iconik says of a webhook who did it and not by which way, so whatever else
+/// that user does counts as well. A pressed button is always somebody's wish.
+fn is_echo(event: &Event, user: Option<&str>) -> bool {
+    event.kind == EventKind::Webhook && user.is_some() && event.text("user_id") == user
+}
+
 /// Compares the domain that the event names with our own.
 pub(super) fn domain_of(event: &Event, own: Option<&str>) -> Domain {
     if event.kind == EventKind::Other {
@@ -75,15 +90,21 @@ pub(super) struct Candidates<'a> {
     set: &'a RuleSet,
     events: &'a [Arc<Event>],
     foreign: Vec<bool>,
+    echoes: Vec<bool>,
     by_rule: Vec<Wanted>,
 }
 
 impl<'a> Candidates<'a> {
-    /// Asks every rule's header about every event that is not of a foreign domain.
-    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Option<&str>) -> Self {
+    /// Asks every rule's header about every event that is not of a foreign domain; about echoes only the rules that
+    /// want them.
+    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Own<'_>) -> Self {
         let foreign: Vec<bool> = events
             .iter()
-            .map(|event| domain_of(event, own) == Domain::Foreign)
+            .map(|event| domain_of(event, own.domain) == Domain::Foreign)
+            .collect();
+        let echoes: Vec<bool> = events
+            .iter()
+            .map(|event| is_echo(event, own.user))
             .collect();
         let by_rule = set
             .rules
@@ -92,7 +113,8 @@ impl<'a> Candidates<'a> {
             .map(|(rule, header)| Wanted {
                 rule,
                 events: (0..events.len())
-                    .filter(|&at| !foreign[at] && wants(header, &events[at]))
+                    .filter(|&at| !foreign[at] && (header.echoes || !echoes[at]))
+                    .filter(|&at| wants(header, &events[at]))
                     .collect(),
             })
             .filter(|wanted| !wanted.events.is_empty())
@@ -101,6 +123,7 @@ impl<'a> Candidates<'a> {
             set,
             events,
             foreign,
+            echoes,
             by_rule,
         }
     }
@@ -122,8 +145,8 @@ impl<'a> Candidates<'a> {
         let mut decisions: Vec<Decision> = self
             .events
             .iter()
-            .zip(&self.foreign)
-            .map(|(event, &foreign)| undecided(event, foreign))
+            .zip(self.foreign.iter().zip(&self.echoes))
+            .map(|(event, (&foreign, &echo))| undecided(event, foreign, echo))
             .collect();
         let mut answers = answers.into_iter();
         for wanted in &self.by_rule {
@@ -165,8 +188,9 @@ impl<'a> Candidates<'a> {
     }
 }
 
-fn undecided(event: &Event, foreign: bool) -> Decision {
+fn undecided(event: &Event, foreign: bool, echo: bool) -> Decision {
     Decision {
+        echo,
         subject: event.subject(),
         object: event.object().map(ToOwned::to_owned),
         state: if foreign {
@@ -208,7 +232,7 @@ fn concurrency_of(header: &RuleHeader, event: &Event) -> Concurrency {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::samples::{button, event, rule, set};
     use super::*;
@@ -220,6 +244,25 @@ mod tests {
             json!({"event_type": "assets", "realm": "entity", "operation": "create",
                 "object_id": "A", "system_domain_id": domain}),
         ))
+    }
+
+    fn ours() -> Own<'static> {
+        Own {
+            domain: Some("D"),
+            user: Some("U"),
+        }
+    }
+
+    #[test]
+    fn only_webhooks_of_our_own_user_are_echoes() {
+        let by = |kind, user: Value| event(kind, json!({ "user_id": user }));
+        let own = by(EventKind::Webhook, "U".into());
+        assert!(is_echo(&own, Some("U")));
+        assert!(!is_echo(&own, None), "nobody knows yet");
+        assert!(!is_echo(&by(EventKind::Webhook, "V".into()), Some("U")));
+        assert!(!is_echo(&by(EventKind::Webhook, Value::Null), None));
+        assert!(!is_echo(&by(EventKind::Button, "U".into()), Some("U")));
+        assert!(!is_echo(&by(EventKind::Other, "U".into()), Some("U")));
     }
 
     #[test]
@@ -279,7 +322,7 @@ mod tests {
         asks.has_when = true;
         let rules = set(vec![asks, rule("plain")]);
         let events = [asset_event("D"), asset_event("D"), asset_event("foreign")];
-        let candidates = Candidates::of(&rules, &events, Some("D"));
+        let candidates = Candidates::of(&rules, &events, ours());
         let asked: Vec<_> = candidates
             .to_ask()
             .map(|(h, e)| (h.rule.as_str(), e.len()))

@@ -25,9 +25,9 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::engine::When;
 use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
-use crate::store::{Change, Decision, Routed, Routing, Store, StoreError};
+use crate::store::{Breaker, Change, Decision, Routed, Routing, Store, StoreError};
 
-use self::decide::{Candidates, Domain, domain_of, named_rule};
+use self::decide::{Candidates, Domain, Own, domain_of, named_rule};
 use self::health::Health;
 use crate::telemetry::{Part, Readiness};
 
@@ -114,6 +114,8 @@ pub struct Router {
     scripts: Arc<dyn Scripts>,
     rules: watch::Receiver<Option<Arc<RuleSet>>>,
     domain: watch::Receiver<Option<String>>,
+    user: watch::Receiver<Option<String>>,
+    breaker: Option<Breaker>,
     clock: SharedClock,
     observer: Arc<dyn Observer>,
     health: Health,
@@ -141,11 +143,27 @@ impl Router {
             scripts,
             rules,
             domain,
+            user: watch::Sender::new(None).subscribe(),
+            breaker: None,
             clock,
             observer: Arc::new(()),
             health: Health::of(Part::Router, Readiness::new()),
             programs: Programs::default(),
         }
+    }
+
+    /// The same router, telling echoes by our own user, who stands in the channel once it is known.
+    #[must_use]
+    pub fn with_own_user(mut self, user: watch::Receiver<Option<String>>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// The same router, breaking circles.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = Some(breaker);
+        self
     }
 
     /// The same router, saying in `readiness` how it is.
@@ -231,25 +249,30 @@ impl Router {
         let Some(rules) = self.rules.borrow_and_update().clone() else {
             return Ok(Step::NoRules);
         };
-        let own = self.domain.borrow_and_update().clone();
+        let domain = self.domain.borrow_and_update().clone();
+        let user = self.user.borrow().clone();
+        let own = Own {
+            domain: domain.as_deref(),
+            user: user.as_deref(),
+        };
         let began = Instant::now();
         let unrouted = self.store.unrouted(BATCH_MAX).await?;
         if unrouted.events.is_empty() {
             return Ok(Step::Idle);
         }
         let events: Vec<Arc<Event>> = unrouted.events.into_iter().map(Arc::new).collect();
-        let nameless = |event: &Arc<Event>| domain_of(event, own.as_deref()) == Domain::Unknown;
+        let nameless = |event: &Arc<Event>| domain_of(event, own.domain) == Domain::Unknown;
         if events.iter().any(nameless) {
             return Ok(Step::NoDomain);
         }
-        let candidates = Candidates::of(&rules, &events, own.as_deref());
+        let candidates = Candidates::of(&rules, &events, own);
         let answers = self.ask(&rules, &candidates).await?;
         let decisions = candidates.decide(answers);
         let routing = Routing {
             batch: unrouted.batch,
             rule_set: rules.id.clone(),
             decisions: decisions.clone(),
-            breaker: None,
+            breaker: self.breaker,
             at: self.clock.now(),
         };
         match self.store.route(routing).await? {

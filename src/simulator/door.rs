@@ -121,6 +121,7 @@ impl Door {
             .await?;
         let caller = Caller {
             user_id: credential.user_id.clone(),
+            number: visit.number,
             request_id: visit.request_id.clone(),
             now: self.clock.now(),
         };

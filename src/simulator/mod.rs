@@ -20,6 +20,7 @@ mod metadata;
 mod operation;
 mod options;
 mod paging;
+mod portrait;
 mod rate;
 mod reading;
 mod records;
@@ -36,6 +37,7 @@ mod trouble;
 mod users;
 mod webhooks;
 mod world;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -53,6 +55,7 @@ pub use reading::WorldReader;
 pub use records::{Delivery, ReceivedRequest};
 pub use seed::{Seed, SeedError};
 pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble};
+pub use writes::Write;
 
 use crate::clock::SharedClock;
 use delivery::Courier;
@@ -61,12 +64,14 @@ use rate::Windows;
 use records::Records;
 use trouble::Troubles;
 use world::World;
+use writes::Writes;
 
 /// What operations share.
 #[derive(Debug)]
 struct Site {
     world: Arc<Mutex<World>>,
     courier: Courier,
+    writes: Writes,
 }
 
 type Shared = Arc<Site>;
@@ -115,7 +120,11 @@ impl Simulator {
             options.delivery,
         )
         .map_err(io::Error::other)?;
-        let site = Arc::new(Site { world, courier });
+        let site = Arc::new(Site {
+            world,
+            courier,
+            writes: Writes::new(options.keep_writes),
+        });
         let door = Door {
             router: door::router(Arc::clone(&site)),
             credentials,
@@ -156,6 +165,22 @@ impl Simulator {
     /// Every request that came in, oldest first, as far as the log reaches.
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.records.requests()
+    }
+
+    /// Every write that was carried out, in the order of their effects, whether its answer was lost or not;
+    /// none unless [`SimulatorOptions::keep_writes`] is set.
+    pub fn writes(&self) -> Vec<Write> {
+        self.writes_after(0)
+    }
+
+    /// The same without the first `seen`.
+    pub fn writes_after(&self, seen: usize) -> Vec<Write> {
+        self.site.writes.after(seen)
+    }
+
+    /// How many writes are kept.
+    pub fn write_count(&self) -> usize {
+        self.site.writes.count()
     }
 
     /// Every attempt to deliver an event, oldest first, as far as the log reaches.

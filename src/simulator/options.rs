@@ -38,6 +38,11 @@ pub struct SimulatorOptions {
     pub delivery: DeliveryOptions,
     /// How many requests and how many deliveries are remembered; older ones are forgotten. Default 10,000.
     pub log_entries: usize,
+    /// Whether every write that is carried out is kept for [`Simulator::writes`], however many; memory grows
+    /// with them. Default no.
+    ///
+    /// [`Simulator::writes`]: super::Simulator::writes
+    pub keep_writes: bool,
 }
 
 impl Default for SimulatorOptions {
@@ -51,6 +56,7 @@ impl Default for SimulatorOptions {
             seed: None,
             delivery: DeliveryOptions::default(),
             log_entries: 10_000,
+            keep_writes: false,
         }
     }
 }

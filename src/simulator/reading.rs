@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 use serde_json::{Value, json};
 
 use super::Site;
+use super::portrait;
 use super::table::Document;
 use super::world::{World, current_version};
 
@@ -88,6 +89,42 @@ impl WorldReader<'_> {
     /// All jobs, oldest first.
     pub fn jobs(&self) -> Vec<Value> {
         self.world().jobs.iter().map(|it| value(it)).collect()
+    }
+
+    /// The formats of an asset, oldest first, of all its versions and the deleted included.
+    pub fn formats(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world.formats.group(asset_id).map(|it| value(it)).collect()
+    }
+
+    /// The file sets of an asset, oldest first, the deleted included.
+    pub fn file_sets(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world
+            .file_sets
+            .group(asset_id)
+            .map(|it| value(it))
+            .collect()
+    }
+
+    /// The files of an asset, oldest first.
+    pub fn files(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world.files.group(asset_id).map(|it| value(it)).collect()
+    }
+
+    /// The world as sorted lines of text, one for each object, without ids and times, so that the worlds of
+    /// two simulators can be compared: the same lines are there if the same things were done, in whatever
+    /// order and with whatever ids. Ids of the seed and of users stay. Objects with these keys, at any depth
+    /// and among metadata, look as if they had them not: for marks and times of the test's own. Webhooks and
+    /// buttons are not shown, for their addresses differ from test to test.
+    pub fn portrait(&self, leave_out: &[&str]) -> Vec<String> {
+        portrait::lines(&self.world(), leave_out)
+    }
+
+    /// [`WorldReader::portrait`] as one short text.
+    pub fn digest(&self, leave_out: &[&str]) -> String {
+        portrait::digest(&self.portrait(leave_out))
     }
 
     /// All webhooks, oldest first.

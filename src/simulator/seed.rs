@@ -116,6 +116,7 @@ pub(super) fn planted(
         user_id: credentials
             .first()
             .map_or_else(|| DEFAULT_USER.to_owned(), |it| it.user_id.clone()),
+        number: 0,
         request_id: String::new(),
         now,
     };
@@ -123,6 +124,7 @@ pub(super) fn planted(
     plant_objects(&mut world, seed, &caller)?;
     world.reindex(now);
     world.index.settle();
+    world.remember_planted();
     Ok((world, credentials))
 }
 

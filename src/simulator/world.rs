@@ -3,7 +3,7 @@
 //! Documents are kept as the JSON that the API shows: the API's schemas are wide, mostly optional and
 //! change every year, and nothing here computes with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) struct World {
     pub(super) webhooks: Table,
     /// Custom actions by id.
     pub(super) custom_actions: Table,
+    /// The ids of what was there from the start.
+    pub(super) planted: BTreeSet<String>,
     /// What lists and searches see.
     pub(super) index: Index,
     /// Lists that somebody reads on in.
@@ -76,9 +78,27 @@ impl World {
             values: Values::default(),
             webhooks: Table::default(),
             custom_actions: Table::default(),
+            planted: BTreeSet::new(),
             index: Index::new(index_lag),
             scrolls: Scrolls::default(),
         }
+    }
+
+    /// What is there now was there from the start.
+    pub(super) fn remember_planted(&mut self) {
+        let tables = [
+            &self.users,
+            &self.assets,
+            &self.collections,
+            &self.segments,
+            &self.jobs,
+            &self.views,
+            &self.webhooks,
+            &self.custom_actions,
+        ];
+        let documents = tables.into_iter().flat_map(Table::iter);
+        let ids = documents.map(|it| text(it, "id").to_owned());
+        self.planted = ids.chain([self.domain.clone()]).collect();
     }
 
     /// Tells the index what has changed since the last time.
@@ -197,5 +217,32 @@ mod tests {
     fn times_have_microseconds_and_a_spelled_out_offset() {
         let at = "2021-07-30T15:16:54Z".parse().unwrap();
         assert_eq!(stamp(at), "2021-07-30T15:16:54.000000+00:00");
+    }
+
+    /// Whatever a world weighs, a change costs what the changed object weighs.
+    #[test]
+    fn the_index_shares_every_object_that_has_not_changed_since() {
+        let mut world = World::new("domain".to_owned(), Duration::ZERO);
+        for id in ["1", "2"] {
+            world.assets.put(id, Document::new());
+        }
+        world.reindex(Timestamp::UNIX_EPOCH);
+        let before = Arc::clone(world.assets.shared("2").unwrap());
+        world
+            .assets
+            .get_mut("2")
+            .unwrap()
+            .insert("title".to_owned(), json!("new"));
+        world.reindex(Timestamp::UNIX_EPOCH);
+        let World { assets, index, .. } = &mut world;
+        let listed = &index.shown(Timestamp::UNIX_EPOCH).assets;
+        for id in ["1", "2"] {
+            let (kept, shown) = (assets.shared(id).unwrap(), listed.shared(id).unwrap());
+            assert!(Arc::ptr_eq(kept, shown), "{id}");
+        }
+        assert!(
+            before.is_empty(),
+            "whoever remembers it still sees the past"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! no cursor, no file and no single process: a [`BatchToken`] stands for whatever an implementation needs
 //! to commit a routing exactly once. `sqlite` is the implementation that needs nothing set up.
 
+mod keeping;
 mod lists;
 mod operated;
 mod schedules;
@@ -22,6 +23,7 @@ use crate::model::{
     Tally, WaitForEvent, WaitsFor,
 };
 
+pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
 pub use lists::{
     AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
     StoredEvent,
@@ -31,7 +33,10 @@ pub use operated::{
     Version, WriteMade,
 };
 pub use schedules::{Considered, Schedules};
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{
+    BackedUp, Disk, FileStats, Manifest, Restored, SqliteOptions, SqliteStore, Stats, Synchronous,
+    SystemDisk, TableStats, size,
+};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,6 +53,15 @@ pub enum StoreError {
     /// The files were written by another version.
     #[error("{0}")]
     Schema(String),
+    /// The directory is no place for a store.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// There is too little room on the disk for new events; what is under way goes on.
+    #[error("{0}")]
+    NoRoom(String),
+    /// It was there, and retention has removed it.
+    #[error("{0}")]
+    Pruned(String),
     /// A row cannot be read back.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
@@ -508,7 +522,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted + Operated + Schedules {
+pub trait Store: Accepts + Counted + Keeps + Operated + Schedules {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 
@@ -576,16 +590,18 @@ pub trait Store: Accepts + Counted + Operated + Schedules {
     /// Runs, newest first.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError>;
 
-    /// One run.
+    /// One run; [`StoreError::Pruned`] if it was there and retention has removed it.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// The answered steps of a run, and the write that is open, if there is one.
+    /// The answered steps of a run, and the write that is open, if there is one; [`StoreError::Pruned`] if retention
+    /// has removed them.
     async fn journal(&self, id: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError>;
 
     /// The log lines of a run, in order.
     async fn logs(&self, id: RunId) -> Result<Vec<LogLine>, StoreError>;
 
-    /// One event, by its id or by an alias of it.
+    /// One event, by its id or by an alias of it; [`StoreError::Pruned`] if retention has removed its payload. Of an
+    /// unknown id, [`Keeps::forgotten_until`] says whether it may have been there.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;
 
     /// Waits until the store has stopped writing for good, because the disk did not keep what was written, and says

@@ -32,6 +32,7 @@ impl std::fmt::Display for Deciding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAs {
     /// It is sent again.
+    Again,
     /// It has happened: the script sees the status 204 and no body.
     Happened,
 }

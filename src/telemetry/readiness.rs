@@ -21,6 +21,8 @@ pub enum Part {
     Router,
     /// Schedules are looked at.
     Scheduler,
+    /// The loops that do the work go round.
+    Loops,
 }
 
 impl Part {
@@ -31,16 +33,18 @@ impl Part {
         Self::Sandbox,
         Self::Router,
         Self::Scheduler,
+        Self::Loops,
     ];
 }
 
 /// The names of the parts in reports, and what they are before they say anything; in the order of [`Part`].
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("store", "the store has not been opened yet"),
     ("rule_set", "no rule set that compiles has been loaded"),
     ("sandbox", "no worker process has started yet"),
     ("router", "the router has not begun yet"),
     ("scheduler", "schedules have not been looked at yet"),
+    ("loops", "the work has not begun yet"),
 ];
 
 /// Shared by everything that has a part in it; clones see the same state.
@@ -166,7 +170,10 @@ mod tests {
             readiness.report(),
             json!({
                 "ready": false,
-                "parts": { "store": "ready", "rule_set": "ready", "sandbox": "ready" },
+                "parts": {
+                    "store": "ready", "rule_set": "ready", "sandbox": "ready", "router": "ready",
+                    "scheduler": "ready", "loops": "ready",
+                },
                 "draining": true,
             })
         );

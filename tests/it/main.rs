@@ -1,6 +1,7 @@
 //! Tests of the whole: the real binary, real files, the simulator over HTTP.
 
 mod acceptance;
+mod admin_api;
 mod architecture;
 mod commands;
 mod crash;
@@ -9,6 +10,7 @@ mod examples;
 mod gateway;
 mod hostile;
 mod reference;
+mod rule_sets;
 mod runs;
 mod sandbox;
 mod shipped;

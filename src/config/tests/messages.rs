@@ -149,17 +149,14 @@ fn what_this_version_does_not_carry_out_is_refused_by_name() {
         "[alerts]\n",
         "[http]\n",
         "store.url = \"postgres://me:hunter2@db/cuegate\"",
-        "store.retention = { events = \"90d\" }",
         "sources.a.verify.basic = {}",
         "sources.a = { verify = \"none\", allow_ips = [] }",
         "sources.a = { verify = \"none\", event = { type = \"/type\" } }",
-        "server.admin_tokens_file = \"x\"",
         "server.trusted_proxies = []",
         "seal_key_file = \"x\"",
         "iconik.index_lag = \"90s\"",
         "rules.new_destructive = \"shadow\"",
         "sandbox.require = [\"seccomp\"]",
-        "server.admin_listen = \"0.0.0.0:8081\"",
     ] {
         let error = error(text);
         assert!(error.contains("not supported yet"), "{text}: {error}");
@@ -202,6 +199,23 @@ fn impossible_values_are_refused() {
             "same port",
         ),
         ("server.listen = \"localhost:80\"", "no address"),
+        (
+            "server.admin_listen = \"0.0.0.0:8081\"",
+            "can be reached from other machines, and there is no token",
+        ),
+        (
+            "server = { admin_listen = \"0.0.0.0:8081\", admin_tokens = [\"short\"] }",
+            "`server.admin_tokens[0]` is shorter than 16 characters",
+        ),
+        ("server.admin_tokens = []", "`server.admin_tokens` is empty"),
+        (
+            "server.admin_token = \"a-token-of-some-length\"",
+            "did you mean `admin_tokens`?",
+        ),
+        (
+            "server.metrics = \"public\"",
+            "none of \"token\", \"open\", \"off\"",
+        ),
         ("server.public_url = \"hooks.example.com\"", "no URL"),
         ("server.public_url = \"https://a/?x=1\"", "a `?` or a `#`"),
         ("server.drain = \"2h\"", "out of range"),

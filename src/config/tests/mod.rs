@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, ConfigError, EXAMPLE, SignedPart, Verify, show};
+use super::{Config, ConfigError, EXAMPLE, Retention, SignedPart, Verify, show};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -58,6 +58,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("CUEGATE_HOOK_SECRET", "s3cret"),
         ("STANDARD_WEBHOOKS_SECRET", "whsec_c2VjcmV0"),
         ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
+        ("CUEGATE_ADMIN_TOKEN", "a-token-of-some-length"),
     ]);
     let file = directory.path().join("cuegate.toml");
     let mut config = Config::parse(&uncommented_example(), &file, &environment).unwrap();
@@ -83,7 +84,9 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     config.sources.clear();
     config.egress.clear();
     config.vars.clear();
+    assert_eq!(config.server.admin_tokens.len(), 1);
     config.server.public_url = None;
+    config.server.admin_tokens.clear();
     config.iconik.app_id = String::new();
     config.iconik.auth_token = crate::model::Secret::new("");
     assert_eq!(show(&config), show(&Config::default()));
@@ -123,6 +126,8 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     let text = r##"
         [server]
         public_url = "https://hooks.example.com/"
+        admin_listen = "0.0.0.0:8081"
+        admin_tokens = ["the-newest-of-two-tokens", "the-other-of-two-tokens"]
         [iconik]
         app_id = "app"
         auth_token = "token"
@@ -145,12 +150,16 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     insta::assert_snapshot!(shown, @r#"
     [server]
     listen = "0.0.0.0:8080"
-    admin_listen = "127.0.0.1:8081"
+    admin_listen = "0.0.0.0:8081"
     public_url = "https://hooks.example.com"
     drain = "50s"
+    admin_tokens = ["***", "***"]
+    metrics = "token"
 
     [store]
     url = "sqlite:data/cuegate.db"
+    retention = { events = "90d", journals = "90d", max_size = "20GB", min_free = "1GB" }
+    allow_network_fs = false
 
     [iconik]
     base_url = "https://app.iconik.io/API"
@@ -348,4 +357,37 @@ fn rules_can_be_checked_where_the_secrets_of_production_are_not() {
     std::fs::write(&file, format!("{head}\"sport\"")).unwrap();
     let config = Config::load_for_rules(Some(&file), &overriding).unwrap();
     assert_eq!(config.vars["desk"], "news");
+}
+
+#[test]
+fn the_files_can_be_worked_on_where_nothing_but_their_place_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cuegate.toml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Config::load_for_store(Some(&file), &environment(&[]))
+    };
+    let head = "[iconik]\nauth_token = \"${NOT_HERE}\"\n[store]\nurl = ";
+    let config = load(&format!("{head}\"sqlite:there/here.db\"")).unwrap();
+    assert_eq!(config.store.path.to_str(), Some("there/here.db"));
+    let wrong = format!("{head}\"sqlite:a.db\"\nretention = {{ events = \"1s\" }}");
+    let error = load(&wrong).expect_err("a second is no retention");
+    assert!(error.to_string().contains("out of range"), "{error}");
+}
+
+#[test]
+fn retention_is_read_key_by_key_and_the_rest_stays() {
+    let text =
+        "[store]\nallow_network_fs = true\nretention = { journals = \"7d\", min_free = \"0B\" }";
+    let store = parse(text).unwrap().store;
+    assert!(store.allow_network_fs);
+    let default = Retention::default();
+    assert_eq!(store.retention.events, default.events);
+    assert_eq!(store.retention.max_size, default.max_size);
+    assert_eq!(store.retention.journals, Duration::from_secs(7 * 86_400));
+    assert_eq!(store.retention.min_free, 0);
+    let error = parse("[store]\nallow_network_fs = \"yes\"").unwrap_err();
+    assert!(error.to_string().contains("true or false"), "{error}");
+    let overridden = parse_in("", &[("CUEGATE__STORE__ALLOW_NETWORK_FS", "true")]).unwrap();
+    assert!(overridden.store.allow_network_fs);
 }

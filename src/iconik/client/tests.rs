@@ -335,15 +335,21 @@ async fn secrets_are_in_no_text() {
 }
 
 #[tokio::test]
-async fn the_domain_is_the_current_users() {
+async fn the_account_is_the_current_users() {
     let client = serve(|_, uri: Uri, _, _| match uri.path() {
         "/API/users/v1/users/current/" => r#"{"id": "u", "system_domain_id": "d-1"}"#,
         _ => "{}",
     })
     .await;
-    assert_eq!(client.domain().await, Ok("d-1".to_owned()));
+    let account = Account {
+        domain: "d-1".to_owned(),
+        user: Some("u".to_owned()),
+    };
+    assert_eq!(client.account().await, Ok(account));
+    let client = serve(|_, _, _, _| r#"{"id": "", "system_domain_id": "d-1"}"#).await;
+    assert_eq!(client.account().await.map(|account| account.user), Ok(None));
     let client = serve(|_, _, _, _| r#"{"id": "u"}"#).await;
-    let error = client.domain().await.expect_err("no domain");
+    let error = client.account().await.expect_err("no domain");
     assert!(error.to_string().contains("system_domain_id"), "{error}");
 }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::Shared;
 use super::index::Shown;
-use super::operation::{Ask, Done, operations};
+use super::operation::{Ask, Done, reading};
 use super::paging::{Bounds, Cut};
 use super::refusal::Refusal;
 use super::shape::{Extent, Key, Kind, checked, key};
@@ -56,7 +56,7 @@ const DOC_TYPES: [&str; 5] = [
 ];
 
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/search/v1/search/", operations([(Post, search)]))
+    Router::new().route("/search/v1/search/", reading(Post, search))
 }
 
 /// The words by which other lists let themselves be filtered.

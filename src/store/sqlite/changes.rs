@@ -47,6 +47,11 @@ impl Changes {
         });
     }
 
+    /// Why one of the files is not written any more, if that is so.
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        self.failure.borrow().clone()
+    }
+
     /// Waits for that.
     pub(super) async fn failed(&self) -> StoreError {
         let mut failure = self.failure.subscribe();

@@ -286,3 +286,6 @@ fn is_held(db: &Connection, rule: &RuleId, event: i64) -> Result<bool, StoreErro
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM held WHERE rule = ?1 AND event = ?2)")?
         .query_row((rule.as_str(), event), |row| row.get(0))?)
 }
+
+#[cfg(test)]
+mod tests;

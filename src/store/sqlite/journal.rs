@@ -167,7 +167,7 @@ pub(super) fn open_intent(db: &Connection, run: RunId) -> Result<Option<Intent>,
         .map_err(|error| corrupt(format_args!("the open intent of run {run}"), error))
 }
 
-fn intent(row: &Row<'_>) -> Result<Intent, StoreError> {
+pub(super) fn intent(row: &Row<'_>) -> Result<Intent, StoreError> {
     Ok(Intent {
         number: row.get(0)?,
         digest: Digest(row.get(1)?),
@@ -185,11 +185,18 @@ pub(super) fn steps(db: &Connection, run: RunId) -> Result<Vec<Step>, StoreError
         .query_and_then([run.0], step)?
         .collect::<Result<Vec<Step>, StoreError>>()
         .map_err(|error| corrupt(format_args!("the journal of run {run}"), error))?;
-    let answered: Option<u32> = db
-        .prepare_cached("SELECT steps FROM run WHERE id = ?1")?
-        .query_row([run.0], |row| row.get(0))
-        .optional()?;
-    let whole = (0..answered.unwrap_or(0)).eq(steps.iter().map(|step| step.number));
+    let (answered, pruned_at): (u32, Option<i64>) = db
+        .prepare_cached("SELECT steps, pruned_at FROM run WHERE id = ?1")?
+        .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .unwrap_or_default();
+    if let Some(at) = pruned_at {
+        return Err(StoreError::Pruned(format!(
+            "the journal of run {run} is outside retention: its {answered} steps were removed at {}",
+            time(at)?
+        )));
+    }
+    let whole = (0..answered).eq(steps.iter().map(|step| step.number));
     if whole {
         Ok(steps)
     } else {
@@ -199,7 +206,7 @@ pub(super) fn steps(db: &Connection, run: RunId) -> Result<Vec<Step>, StoreError
     }
 }
 
-fn step(row: &Row<'_>) -> Result<Step, StoreError> {
+pub(super) fn step(row: &Row<'_>) -> Result<Step, StoreError> {
     let number: u32 = row.get(0)?;
     Ok(Step {
         number,

@@ -4,34 +4,44 @@
 //! router moves events into it in large transactions. Each file has one writing thread, reads have connections
 //! of their own. One process owns the directory, so leases are released when it is opened.
 
+mod backup;
 mod changes;
+mod checking;
+mod circle;
 mod claiming;
 mod error;
 mod event_lists;
+mod filesystem;
 mod inbox;
 mod journal;
+mod keeping;
 mod lanes;
 mod listing;
 mod lock;
+mod offline;
 mod operated;
 mod options;
 mod pausing;
 mod placing;
+mod pruning;
 mod query;
 mod reader;
+mod recent;
+mod restore;
 mod routing;
 mod rows;
 mod schedules;
 mod schema;
 mod standing;
 mod state;
+mod stats;
 mod verbs;
 mod waits;
 mod walking;
 mod writer;
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,9 +51,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use self::changes::Changes;
-use self::claiming::Turns;
+use self::claiming::{Returned, Turns};
+use self::filesystem::Floor;
 use self::inbox::{Inbox, Next, Span, Unreadable};
-use self::lock::DirectoryLock;
+use self::lock::{BackupWatch, DirectoryLock};
 use self::reader::Readers;
 use self::writer::{Class, Command, Rules, Writer};
 use super::{
@@ -54,7 +65,11 @@ use super::{
 use crate::clock::SharedClock;
 use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step, WaitForEvent};
 
+pub use self::backup::{BackedUp, Manifest};
+pub use self::filesystem::{Disk, SystemDisk, size};
 pub use self::options::{SqliteOptions, Synchronous};
+pub use self::restore::Restored;
+pub use self::stats::{FileStats, Stats, TableStats};
 
 /// A [`Store`] in two SQLite files. Dropping it without [`Store::close`] is as good as a crash: nothing that
 /// was answered is lost, and the next start has a little more to do.
@@ -66,6 +81,9 @@ pub struct SqliteStore {
     turns: Arc<Turns>,
     changes: Arc<Changes>,
     clock: SharedClock,
+    floor: Arc<Floor>,
+    backups: Arc<BackupWatch>,
+    paths: [PathBuf; 2],
     /// The writers hold it too, until they end.
     lock: Mutex<Option<Arc<DirectoryLock>>>,
 }
@@ -76,10 +94,14 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError::Locked`] if another process holds the directory and does not let go in time,
-    /// [`StoreError::Schema`] if a file is of a newer version or of another program, [`StoreError::Corrupt`]
-    /// if a file is damaged, [`StoreError::Failed`] if the directory cannot be used.
+    /// [`StoreError::Unsuitable`] if its file system is not safe, [`StoreError::Schema`] if a file is of a newer
+    /// version or of another program, [`StoreError::Corrupt`] if a file is damaged, [`StoreError::Failed`] if the
+    /// directory cannot be used.
     pub async fn open(options: SqliteOptions, clock: SharedClock) -> Result<Self, StoreError> {
         make_directory(options.directory())?;
+        if !options.allow_network_fs {
+            filesystem::examine(&*options.disk, options.directory())?;
+        }
         let lock = DirectoryLock::acquire(options.directory(), options.lock_wait).await?;
         tokio::task::spawn_blocking(move || Self::open_files(&options, clock, Arc::new(lock)))
             .await
@@ -91,6 +113,7 @@ impl SqliteStore {
         clock: SharedClock,
         lock: Arc<DirectoryLock>,
     ) -> Result<Self, StoreError> {
+        restore::finish(options)?;
         let mut main = schema::MAIN.open(&options.path)?;
         let inbox = schema::INBOX.open(&options.inbox_path())?;
         let trimmed = align(&main, &inbox)?;
@@ -104,6 +127,13 @@ impl SqliteStore {
             );
         }
         let readers = Readers::open(options)?;
+        let floor = Floor::new(
+            Arc::clone(&options.disk),
+            options.directory(),
+            options.min_free,
+        );
+        let floor = Arc::new(floor);
+        let backups = Arc::new(BackupWatch::new(options.directory())?);
         let changes = Arc::new(Changes::default());
         let start = |db, file, durable| {
             let rules = Rules {
@@ -118,12 +148,21 @@ impl SqliteStore {
         };
         let inbox = start(inbox, "inbox", options.inbox_synchronous)?;
         Ok(Self {
-            inbox: Inbox::new(inbox, options, trimmed),
+            inbox: Inbox::new(
+                inbox,
+                options,
+                trimmed,
+                Arc::clone(&floor),
+                Arc::clone(&backups),
+            ),
             main: start(main, "main", options.durable_synchronous)?,
             readers,
             turns: Arc::new(Turns::new(Arc::clone(&changes))),
             changes,
             clock,
+            floor,
+            backups,
+            paths: [options.path.clone(), options.inbox_path()],
             lock: Mutex::new(Some(lock)),
         })
     }
@@ -249,7 +288,12 @@ impl Store for SqliteStore {
     async fn claim(&self, claiming: Claiming, at: Timestamp) -> Result<Vec<Claim>, StoreError> {
         loop {
             let (turns, claiming) = (Arc::clone(&self.turns), claiming.clone());
-            let lease = Command::new(Class::Lazy, move |db| turns.lease(db, &claiming, at));
+            let returned = Arc::new(Returned::default());
+            let conclude = turns.conclusion(&returned);
+            let lease = Command::new(Class::Lazy, move |db| {
+                turns.lease(db, &claiming, at, &returned)
+            });
+            let lease = lease.concluding(conclude);
             let untaken = self.main.submit(lease).await?;
             let leases = untaken.leases().to_vec();
             let loaded = self.readers.read(move |db| {

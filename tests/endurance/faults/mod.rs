@@ -2,6 +2,7 @@
 //! everything comes to rest by itself or says what a person must do, and the judgement is the same as after a kill.
 
 mod disk;
+mod files;
 
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ const WHILE: Duration = Duration::from_secs(2);
 const AT_WORK: Duration = Duration::from_millis(40);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    disk::trials()
+    [disk::trials(), files::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A site whose gateway runs and has had some events.

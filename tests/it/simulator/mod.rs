@@ -8,6 +8,7 @@
     reason = "the helpers of tests fail like the tests themselves"
 )]
 
+mod comparison;
 mod door;
 mod events;
 mod files;

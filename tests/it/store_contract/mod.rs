@@ -18,11 +18,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub(crate) mod accepting;
+pub(crate) mod cancelling;
 pub(crate) mod journals;
 pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod modes;
 pub(crate) mod order;
+pub(crate) mod replaying;
+pub(crate) mod retrying;
 pub(crate) mod routing;
 pub(crate) mod signals;
 pub(crate) mod states;
@@ -43,7 +46,9 @@ macro_rules! store_contract {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                crate::store_contract::$group::$name(&$place).await;
+                let place = $place;
+                crate::store_contract::$group::$name(&place).await;
+                crate::store_contract::holds_together(&place).await;
             })+
         })+
     };
@@ -69,6 +74,9 @@ macro_rules! store_contract {
                 a_duplicate_over_the_edge_of_the_window_is_an_alias,
                 two_windows_later_it_is_a_new_event,
                 what_was_decided_is_kept_with_the_event,
+                a_run_that_closes_a_circle_is_parked_and_names_the_way,
+                only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
+                behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
             lanes:
                 runs_of_a_lane_follow_each_other_in_order,
@@ -128,6 +136,31 @@ macro_rules! store_contract {
                 an_addition_is_made_once_with_its_step,
                 every_access_answers_what_it_found,
                 an_entry_disappears_at_its_time;
+            retrying:
+                a_dead_run_goes_on_before_the_step_that_failed,
+                a_finished_write_is_never_left_out,
+                a_parked_run_gives_its_place_to_the_one_that_goes_on,
+                a_call_that_a_person_saw_is_not_sent_again,
+                a_call_that_may_have_happened_needs_a_word_from_any_state,
+                runs_that_have_not_failed_are_not_retried,
+                a_run_is_retried_once,
+                what_was_stopped_or_superseded_goes_on,
+                a_child_that_is_retried_is_under_way_for_its_parent,
+                a_walk_is_taken_over_by_the_run_that_goes_on,
+                a_run_that_died_after_its_children_does_not_make_them_again,
+                a_run_whose_children_are_under_way_is_not_retried;
+            replaying:
+                a_replay_begins_with_an_empty_journal_at_the_end_of_its_lane,
+                a_replay_on_the_version_of_now_needs_the_active_rules,
+                a_run_that_has_not_ended_is_not_replayed,
+                the_writes_that_a_replay_repeats_are_known_before,
+                the_writes_of_children_count_for_their_parent;
+            cancelling:
+                a_queued_run_is_left_out_of_its_lane,
+                the_run_at_the_head_makes_way,
+                whoever_drives_a_cancelled_run_is_fenced_off,
+                what_has_ended_cannot_be_cancelled,
+                the_children_of_a_cancelled_run_end_with_it;
             order:
                 workers_never_overlap_in_a_lane_and_a_naive_claim_does;
             machine:
@@ -136,6 +169,12 @@ macro_rules! store_contract {
     };
 }
 pub(crate) use store_contract;
+
+/// Whatever was done, no promise about what is stored is broken.
+pub(crate) async fn holds_together(place: &dyn Place) {
+    let findings = place.open().await.check().await.unwrap();
+    assert_eq!(findings, []);
+}
 
 /// So many seconds after an arbitrary moment.
 pub(crate) fn at(seconds: i64) -> Timestamp {

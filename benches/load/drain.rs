@@ -5,17 +5,6 @@
 //! The same backlog is drained with a budget that both sides hold to and without one; the smaller of the budget and
 //! of what this machine reaches without it is what can be had.
 
-#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-
-#[path = "measure/events.rs"]
-mod events;
-#[path = "measure/gateway.rs"]
-mod gateway;
-#[path = "measure/iconik.rs"]
-mod iconik;
-#[path = "measure/machine.rs"]
-mod machine;
-
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -23,9 +12,9 @@ use anyhow::{Context as _, ensure};
 use cuegate::model::RuleFile;
 use serde_json::json;
 
-use self::gateway::{Gateway, SECRET_HEADER};
-use self::iconik::Iconik;
-use self::machine::machine;
+use super::events;
+use super::gateway::{Gateway, SECRET_HEADER};
+use super::iconik::Iconik;
 
 const RULE: &str = r#"//! Reads an asset and numbers it.
 
@@ -50,15 +39,10 @@ const NO_BUDGET: u32 = 1_000_000;
 /// How long a drain may take at all.
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
-fn main() -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(measure())
-}
-
-async fn measure() -> anyhow::Result<()> {
+pub(super) async fn measure() -> anyhow::Result<()> {
     let short = std::env::var_os("CUEGATE_BENCH_SECONDS").is_some();
     let events = if short { 4_096 } else { 100_352 };
     println!("\ndrain: {events} events while Iconik is away, then a read and a write for each");
-    println!("  {}", machine());
     let free = drain(events, NO_BUDGET).await?;
     free.report("without a budget");
     let bound = drain(events, BUDGET).await?;
@@ -103,7 +87,7 @@ async fn drain(events: u64, budget: u32) -> anyhow::Result<Drained> {
         path: "number.rhai".to_owned(),
         source: RULE.to_owned(),
     }];
-    let gateway = Gateway::start_beside(directory.path(), &rules, &iconik.base_url(), budget)?;
+    let gateway = Gateway::start(directory.path(), &rules, Some(&iconik.budgeted(budget)))?;
     let memory_before = memory(&gateway)?;
     let begun = Instant::now();
     send(&gateway, events).await?;
@@ -221,7 +205,7 @@ fn rate(count: u64, time: Duration) -> f64 {
 
 /// What the gateway itself takes (RSS), in megabytes.
 fn memory(gateway: &Gateway) -> anyhow::Result<f64> {
-    let pid = *gateway.processes()?.first().context("it runs")?;
+    let pid = gateway.pid();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kilobytes: f64 = status
         .lines()

@@ -4,17 +4,6 @@
 //! Iconik is what somebody waits. It is measured while nothing else happens, then beside the flood until the flood has
 //! drained.
 
-#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-
-#[path = "measure/events.rs"]
-mod events;
-#[path = "measure/gateway.rs"]
-mod gateway;
-#[path = "measure/iconik.rs"]
-mod iconik;
-#[path = "measure/machine.rs"]
-mod machine;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,9 +12,9 @@ use anyhow::{Context as _, ensure};
 use cuegate::model::RuleFile;
 use serde_json::{Value, json};
 
-use self::gateway::{Gateway, SECRET_HEADER};
-use self::iconik::Iconik;
-use self::machine::machine;
+use super::events;
+use super::gateway::{Gateway, SECRET_HEADER};
+use super::iconik::Iconik;
 
 const FLOOD: &str = r#"//! The flood: reads its asset and numbers it.
 
@@ -54,11 +43,7 @@ const BUDGET: u32 = 2_000;
 /// How long somebody may wait at all.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-fn main() -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(measure())
-}
-
-async fn measure() -> anyhow::Result<()> {
+pub(super) async fn measure() -> anyhow::Result<()> {
     let short = std::env::var_os("CUEGATE_BENCH_SECONDS").is_some();
     let (flood, pings, every) = if short {
         (4_096, 10, Duration::from_millis(200))
@@ -66,12 +51,11 @@ async fn measure() -> anyhow::Result<()> {
         (100_352, 60, Duration::from_secs(1))
     };
     println!("\nfairness: one event every {every:?} beside {flood} of another source and rule");
-    println!("  {}", machine());
     let mut iconik = Iconik::away().await?;
     iconik.come(0).await?;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let rules = [file("flood.rhai", FLOOD), file("quiet.rhai", QUIET)];
-    let gateway = Gateway::start_beside(directory.path(), &rules, &iconik.base_url(), BUDGET)?;
+    let gateway = Gateway::start(directory.path(), &rules, Some(&iconik.budgeted(BUDGET)))?;
     let quiet = Quiet::new(&gateway, &iconik)?;
     // The first event of all finds cold workers.
     quiet.wait(0).await?;

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::gateway::Budgeted;
+
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// What came in.
@@ -88,9 +90,12 @@ impl Iconik {
         })
     }
 
-    /// The base URL of a client.
-    pub(super) fn base_url(&self) -> String {
-        format!("http://{}/API", self.addr)
+    /// How a gateway finds it, and how often it may call.
+    pub(super) fn budgeted(&self, calls_per_second: u32) -> Budgeted {
+        Budgeted {
+            base_url: format!("http://{}/API", self.addr),
+            calls_per_second,
+        }
     }
 
     /// Answers from now on, so many requests a second, or all with 0.
