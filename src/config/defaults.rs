@@ -62,6 +62,7 @@ impl Default for Iconik {
             auth_token: Secret::new(""),
             rate: Rate::default(),
             timeout: Duration::from_secs(30),
+            job_poll: Duration::from_secs(5),
         }
     }
 }

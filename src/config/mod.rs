@@ -127,6 +127,8 @@ pub struct Iconik {
     pub rate: Rate,
     /// The longest that one request may take.
     pub timeout: Duration,
+    /// How often the jobs that runs wait for are looked at.
+    pub job_poll: Duration,
 }
 
 /// `[iconik] rate`

@@ -112,6 +112,7 @@ fn iconik(config: &Config) -> Lines {
         ]),
     ));
     lines.push(("timeout", text(format_duration(iconik.timeout))));
+    lines.push(("job_poll", text(format_duration(iconik.job_poll))));
     lines
 }
 

@@ -10,6 +10,7 @@ mod crashes;
 mod door;
 mod egress;
 mod fakes;
+mod jobs;
 mod routing;
 mod samples;
 mod schedules;
