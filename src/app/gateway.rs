@@ -12,7 +12,7 @@ use super::loops::Loops;
 use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
 use super::{Parts, RulesError, RulesLoaded, StartError};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
@@ -89,6 +89,7 @@ impl Gateway {
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
                 targets: Arc::new(targets),
+                job_polling: job_polling(&config.iconik),
                 ..runner::Options::default()
             },
         );
@@ -105,8 +106,10 @@ impl Gateway {
             stopping: &stopping,
         };
         let learning = start_routing(needs, &mut loops);
-        let until = stopped(&stopping);
-        loops.run("the runner", async move { runner.run(until).await });
+        let (until, until_then) = (stopped(&stopping), stopped(&stopping));
+        loops.run("the runner", async move {
+            tokio::join!(runner.run(until), runner.watch_jobs(until_then));
+        });
         let keeper = Keeper::new(
             Arc::clone(&store),
             Arc::clone(&parts.clock),
@@ -225,6 +228,16 @@ fn site(base_url: &str) -> String {
         .trim_end_matches('/')
         .trim_end_matches("/API")
         .to_owned()
+}
+
+/// A tenth of the budget is enough for looking at jobs.
+fn job_polling(iconik: &config::Iconik) -> runner::JobPolling {
+    let rate = iconik.rate;
+    let per_second = f64::from(rate.per_second).min(f64::from(rate.per_20s) / 20.0);
+    runner::JobPolling {
+        pause: iconik.job_poll,
+        requests_per_second: per_second / 10.0,
+    }
 }
 
 /// One observer for both.

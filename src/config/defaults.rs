@@ -63,6 +63,7 @@ impl Default for Iconik {
             rate: Rate::default(),
             timeout: Duration::from_secs(30),
             index_lag: Duration::from_secs(90),
+            job_poll: Duration::from_secs(5),
         }
     }
 }

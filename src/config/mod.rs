@@ -129,6 +129,8 @@ pub struct Iconik {
     pub timeout: Duration,
     /// How long lists and searches may not know of a change.
     pub index_lag: Duration,
+    /// How often the jobs that runs wait for are looked at.
+    pub job_poll: Duration,
 }
 
 /// `[iconik] rate`

@@ -138,6 +138,7 @@ fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
         rate: section.table("rate", read_rate).unwrap_or(default.rate),
         timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
         index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
+        job_poll: section.duration("job_poll", default.job_poll, SECOND..=10 * MINUTE),
     }
 }
 

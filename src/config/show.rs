@@ -113,6 +113,7 @@ fn iconik(config: &Config) -> Lines {
     ));
     lines.push(("timeout", text(format_duration(iconik.timeout))));
     lines.push(("index_lag", text(format_duration(iconik.index_lag))));
+    lines.push(("job_poll", text(format_duration(iconik.job_poll))));
     lines
 }
 

@@ -1,8 +1,8 @@
 //! Claims runs, advances them, performs their effects, and settles them.
 //!
 //! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
-//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while
-//! something happens; while it waits it is a row in the store.
+//! are what they decide, without any I/O; `walking` goes over the objects of `each`, `jobs` looks after those of
+//! Iconik. A run holds a task only while something happens; while it waits it is a row in the store.
 
 mod backoff;
 mod before_image;
@@ -14,6 +14,7 @@ mod door;
 mod doubts;
 mod drive;
 mod egress;
+mod jobs;
 mod line;
 mod lookups;
 mod mark;
@@ -44,6 +45,8 @@ use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
+
+pub use self::jobs::{JobPolling, Round};
 
 use self::door::Door;
 use self::drive::Driver;
@@ -175,6 +178,8 @@ pub struct Options {
     pub observer: Arc<dyn Observer>,
     /// The other systems that rules may speak to.
     pub targets: Arc<Egress>,
+    /// How often the jobs that runs wait for are looked at.
+    pub job_polling: JobPolling,
 }
 
 impl Default for Options {
@@ -187,6 +192,7 @@ impl Default for Options {
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
             targets: Arc::new(Egress::none()),
+            job_polling: JobPolling::default(),
         }
     }
 }

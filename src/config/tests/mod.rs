@@ -169,6 +169,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     rate = { per_20s = 900, per_second = 45 }
     timeout = "30s"
     index_lag = "1m30s"
+    job_poll = "5s"
 
     [rules]
     dir = "rules"

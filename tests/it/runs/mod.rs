@@ -11,6 +11,7 @@ mod door;
 mod doubts;
 mod egress;
 mod fakes;
+mod jobs;
 mod routing;
 mod samples;
 mod schedules;
