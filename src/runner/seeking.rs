@@ -15,7 +15,7 @@ use crate::store::{Adopted, Adoption, Intent, Remark};
 
 use super::backoff::jitter;
 use super::calls::Wanted;
-use super::door::Door;
+use super::door::{Door, STORE_PATIENCE};
 use super::doubts::{Reopened, later, sent};
 use super::line::current_user;
 use super::mark::{mark_of, text_in};
@@ -254,6 +254,7 @@ impl Door {
                 lease: progress.lease,
                 step,
                 object: candidate.id,
+                under_way_since: self.under_way_since(),
                 remark,
                 logs: std::mem::take(&mut progress.logs),
             };
@@ -274,6 +275,16 @@ impl Door {
             }
         }
         self.nothing_found(progress, open, search).await
+    }
+
+    /// Whoever has sent something earlier has an answer, or none to expect: what a call may take, and what the store's
+    /// trouble may add before it leaves.
+    fn under_way_since(&self) -> Timestamp {
+        let longest = self.call_timeout + STORE_PATIENCE;
+        self.clock
+            .now()
+            .checked_sub(longest)
+            .unwrap_or(Timestamp::MIN)
     }
 
     async fn entry_found(
