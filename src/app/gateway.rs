@@ -98,6 +98,7 @@ impl Gateway {
             runner::Options {
                 workers: config.sandbox.workers,
                 index_lag: config.iconik.index_lag,
+                call_timeout: config.iconik.timeout,
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
                 targets: Arc::new(targets),

@@ -25,7 +25,7 @@ use super::stops::Stops;
 use super::{Observer, Performed};
 
 /// How long a run keeps trying to write into a journal that cannot be written.
-const STORE_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The first pause between two tries.
 const STORE_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -49,6 +49,8 @@ pub(super) struct Door {
     pub(super) since: Timestamp,
     /// How long Iconik's index may not know of a change.
     pub(super) index_lag: Duration,
+    /// The longest that one call may take.
+    pub(super) call_timeout: Duration,
 }
 
 /// What a run asks for at its next step.

@@ -25,6 +25,7 @@ mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod search;
 mod seeking;
 mod stops;
 mod strikes;
@@ -153,6 +154,8 @@ pub struct Options {
     pub workers: usize,
     /// How long Iconik's index may not know of a change.
     pub index_lag: Duration,
+    /// The longest that one call may take.
+    pub call_timeout: Duration,
     /// How long a stop waits for runs to come to their next step.
     pub drain: Duration,
     /// Who is told.
@@ -168,6 +171,7 @@ impl Default for Options {
             per_rule: 48,
             workers: 2,
             index_lag: Duration::from_secs(90),
+            call_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
             targets: Arc::new(Egress::none()),
@@ -208,6 +212,7 @@ impl Runner {
             own_user: OnceLock::new(),
             since: clock.now(),
             index_lag: options.index_lag,
+            call_timeout: options.call_timeout,
         };
         let driver = Driver {
             door,

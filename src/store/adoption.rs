@@ -1,5 +1,7 @@
 //! Whose an object is that a call may have made.
 
+use jiff::Timestamp;
+
 use crate::model::{LogLine, Step};
 
 use super::{Lease, Remark};
@@ -13,6 +15,8 @@ pub struct Adoption {
     pub step: Step,
     /// The object's id in Iconik.
     pub object: String,
+    /// Requests that were begun earlier are not under way any more, whoever has claimed their runs.
+    pub under_way_since: Timestamp,
     /// How it was found.
     pub remark: Remark,
     /// Lines logged since the last step.

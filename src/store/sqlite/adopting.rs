@@ -1,8 +1,10 @@
 //! Objects that calls have made, each the answer of one step. An object that looks like what a lost call would have
 //! made is taken in the same transaction in which it is asked whose it is.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::rows::micros;
 use super::{journal, lanes};
 use crate::model::{Digest, RunId};
 use crate::store::{Adopted, Adoption, StoreError};
@@ -13,6 +15,7 @@ pub(super) fn adopt(db: &Connection, adoption: &Adoption) -> Result<Adopted, Sto
         lease,
         step,
         object,
+        under_way_since,
         remark,
         logs,
     } = adoption;
@@ -22,7 +25,7 @@ pub(super) fn adopt(db: &Connection, adoption: &Adoption) -> Result<Adopted, Sto
     if maker(db, object)?.is_some() {
         return Ok(Adopted::Taken);
     }
-    if is_in_flight(db, lease.run, step.digest)? {
+    if is_in_flight(db, lease.run, step.digest, *under_way_since)? {
         return Ok(Adopted::InFlight);
     }
     journal::write_logs(db, lease.run, logs)?;
@@ -54,13 +57,18 @@ pub(super) fn maker(db: &Connection, object: &str) -> Result<Option<RunId>, Stor
 }
 
 /// Whether another run is claimed that has sent the same request and knows no answer.
-fn is_in_flight(db: &Connection, run: RunId, digest: Digest) -> Result<bool, StoreError> {
+fn is_in_flight(
+    db: &Connection,
+    run: RunId,
+    digest: Digest,
+    since: Timestamp,
+) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (
                 SELECT 1 FROM run JOIN intent ON intent.run = run.id AND intent.number = run.steps
-                WHERE run.state = 'running' AND run.id <> ?1 AND intent.digest = ?2
+                WHERE run.state = 'running' AND run.id <> ?1 AND intent.digest = ?2 AND intent.at >= ?3
                 AND NOT EXISTS (SELECT 1 FROM withdrawn WHERE withdrawn.intent = intent.id))",
         )?
-        .query_row(params![run.0, digest.0], |row| row.get(0))?)
+        .query_row(params![run.0, digest.0, micros(since)], |row| row.get(0))?)
 }

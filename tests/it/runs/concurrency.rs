@@ -8,9 +8,8 @@ use cuegate::engine::Outcome;
 use cuegate::model::{Effect, Event, Lane, Run, RunId, RunState};
 use cuegate::runner::{Observer, Options, Performed};
 use cuegate::store::Settlement;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
+use super::looping::Loop;
 use super::samples::{abort_job, create_job, read, rule, throttled, trash};
 use super::world::{World, until};
 
@@ -36,40 +35,6 @@ impl Observer for Diary {
 impl Diary {
     fn write(&self, line: String) {
         self.0.lock().unwrap().push(line);
-    }
-}
-
-/// The runner's loop over a world, until it is told to stop.
-struct Loop {
-    stop: oneshot::Sender<()>,
-    /// Told when the loop has heard of the stop. The tests have one thread, so runs know of it by then as well.
-    heard: oneshot::Receiver<()>,
-    task: JoinHandle<()>,
-}
-
-impl Loop {
-    fn start(world: &World, options: Options) -> Self {
-        let runner = world.runner_with(options);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (hearing, heard) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            let shutdown = async {
-                stopped.await.unwrap();
-                hearing.send(()).unwrap();
-            };
-            runner.run(shutdown).await;
-        });
-        Self { stop, heard, task }
-    }
-
-    async fn tell(self) -> JoinHandle<()> {
-        self.stop.send(()).unwrap();
-        self.heard.await.unwrap();
-        self.task
-    }
-
-    async fn stop(self) {
-        self.tell().await.await.unwrap();
     }
 }
 

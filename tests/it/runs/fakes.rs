@@ -27,6 +27,8 @@ pub(super) struct Rules {
     pub(super) troubles: Mutex<VecDeque<String>>,
     /// How many workers each advance costs.
     pub(super) workers_lost: AtomicU32,
+    /// How many workers the next advance of a rule costs besides.
+    strikes: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Debug for Rules {
@@ -51,6 +53,14 @@ impl Rules {
             Some(call) => Outcome::Effect(Effect::Call(call.clone())),
             None => Outcome::Finished,
         });
+    }
+
+    /// The next advance of this rule costs so many workers.
+    pub(super) fn strike(&self, rule: &str, workers: u32) {
+        self.strikes
+            .lock()
+            .unwrap()
+            .insert(rule.to_owned(), workers);
     }
 
     pub(super) fn when(&self, rule: &str, answer: When) {
@@ -85,7 +95,8 @@ impl runner::Scripts for Rules {
             level: LogLevel::Info,
             text: format!("after step {step}"),
         };
-        let workers_lost = self.workers_lost.load(Ordering::Relaxed);
+        let strike = self.strikes.lock().unwrap().remove(program.rule.as_str());
+        let workers_lost = self.workers_lost.load(Ordering::Relaxed) + strike.unwrap_or(0);
         let advance = Advance {
             outcome,
             logs: vec![line],

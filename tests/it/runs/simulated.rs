@@ -125,7 +125,6 @@ impl Simulated {
 
     /// The remarks of a run.
     pub(super) async fn remarks(&self, run: RunId) -> String {
-        use cuegate::store::Operated as _;
         let trace = self.world.store.trace(run).await.unwrap();
         let texts: Vec<_> = trace.remarks.into_iter().map(|it| it.text).collect();
         texts.join("\n")

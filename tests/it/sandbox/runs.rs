@@ -108,7 +108,7 @@ async fn the_parts_of_a_rule_with_each_are_advanced_one_by_one_on_one_event() {
     let event = event("News");
     let go = async |moment: &Moment, journal: &[Step]| {
         let advance = sandbox.advance(&program, RunId(1), moment, &event, journal);
-        advance.await.expect("the sandbox is not stopping")
+        advance.await.expect("the sandbox is not stopping").advance
     };
     let looking = Moment::of_each(time("2026-03-01T12:00:01Z"));
     let look = go(&looking, &[]).await;
@@ -153,7 +153,7 @@ async fn each_only_looks_and_returns_objects() {
         let (program, event) = (Arc::new(program), event("x"));
         let moment = Moment::of_each(time("2026-03-01T12:00:01Z"));
         let advance = sandbox.advance(&program, RunId(1), &moment, &event, &[]);
-        let Outcome::Failed(failure) = advance.await.unwrap().outcome else {
+        let Outcome::Failed(failure) = advance.await.unwrap().advance.outcome else {
             panic!("{body} is not refused")
         };
         assert!(failure.message.contains(wanted), "{failure}");

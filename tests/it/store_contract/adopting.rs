@@ -16,6 +16,7 @@ fn adoption(lease: Lease, object: &str) -> Adoption {
         lease,
         step: answer(0),
         object: object.to_owned(),
+        under_way_since: at(-20),
         remark: Remark {
             number: 0,
             at: at(40),
@@ -87,6 +88,18 @@ pub(crate) async fn an_object_is_not_taken_while_the_same_request_is_under_way(p
     };
     settle(&*store, first.lease, waits).await;
     assert_eq!(ask().await.unwrap(), Adopted::Written);
+}
+
+pub(crate) async fn a_request_that_was_begun_long_ago_is_not_under_way(place: &dyn Place) {
+    let store = open(place).await;
+    let [_, second] = two(&*store).await;
+    let mut adoption = adoption(second.lease, "X");
+    adoption.under_way_since = intent(0).at;
+    let adopted = store.adopt(adoption.clone()).await.unwrap();
+    assert_eq!(adopted, Adopted::InFlight);
+    adoption.under_way_since = at(1);
+    let adopted = store.adopt(adoption).await.unwrap();
+    assert_eq!(adopted, Adopted::Written);
 }
 
 pub(crate) async fn nothing_is_taken_without_a_claim(place: &dyn Place) {

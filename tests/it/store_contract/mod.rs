@@ -107,6 +107,7 @@ macro_rules! store_contract {
                 an_object_that_was_found_answers_the_step_and_survives_a_crash,
                 an_object_is_taken_by_one_step_only,
                 an_object_is_not_taken_while_the_same_request_is_under_way,
+                a_request_that_was_begun_long_ago_is_not_under_way,
                 nothing_is_taken_without_a_claim;
             modes:
                 the_latest_takes_the_place_of_those_that_have_not_begun,
