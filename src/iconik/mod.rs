@@ -8,6 +8,7 @@ mod address;
 mod budget;
 mod client;
 mod error;
+mod pause;
 mod queue;
 mod windows;
 

@@ -43,9 +43,12 @@ fn cost(priority: i32) -> u64 {
 /// Requests that wait, each with what is to be done about it.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
-    rules: Turns<RuleId, Turns<(Reverse<i32>, SourceName), VecDeque<T>>>,
+    rules: Turns<RuleId, Flows<T>>,
     waiting: usize,
 }
+
+/// What a rule has waiting, by priority and source.
+type Flows<T> = Turns<(Reverse<i32>, SourceName), VecDeque<T>>;
 
 /// Parties that take turns.
 #[derive(Debug)]

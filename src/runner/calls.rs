@@ -95,15 +95,15 @@ impl Door {
     /// Waits until the call may be sent. Whether writes are paused is asked again afterwards, for that may take long.
     async fn admit(&self, wanted: &Wanted<'_>, progress: &Progress) -> Result<Permit, End> {
         let is_write = wanted.class() != RepeatClass::Safe;
-        if is_write {
-            self.hold_write(progress)?;
+        if is_write && let Some(held) = self.held(progress) {
+            return Err(held);
         }
         let admitted = self.line.admit(&progress.share()).await;
         let permit = admitted.map_err(|Outage| End::Settle(Settlement::Released))?;
-        if is_write {
-            self.hold_write(progress)?;
+        match self.held(progress) {
+            Some(held) if is_write => Err(held),
+            _ => Ok(permit),
         }
-        Ok(permit)
     }
 
     fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Answer>> {

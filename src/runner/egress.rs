@@ -101,8 +101,8 @@ impl Door {
         }
         let now = self.clock.now();
         let is_sent = progress.open.is_none() || wanted.on_uncertain == OnUncertain::Repeat;
-        if is_sent {
-            self.hold_write(progress)?;
+        if is_sent && let Some(held) = self.held(progress) {
+            return Err(held);
         }
         if let Some(open) = &progress.open {
             let doubt = "the gateway stopped, or waited, before an answer arrived";

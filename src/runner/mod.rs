@@ -26,6 +26,7 @@ mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod search;
 mod seeking;
 mod stops;
 mod strikes;

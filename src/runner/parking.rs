@@ -37,7 +37,7 @@ pub(super) fn park(run: RunId, open: &Intent, doubt: &str) -> End {
 /// What can be done about it.
 pub(super) fn choices(run: RunId) -> String {
     format!(
-        "`cuegate runs retry {run}` sends it again, `cuegate runs retry {run} --happened` goes on as if it had happened, \
+        "`cuegate runs retry {run} --as again` sends it again, `cuegate runs retry {run} --as happened` goes on as if it had happened, \
          `cuegate runs cancel {run}` gives the run up. Later runs of this lane wait for the decision."
     )
 }
@@ -91,8 +91,8 @@ mod tests {
             "step 3, `POST jobs/v1/jobs/` with {\"title\":\"Cut\"}, was to be sent at 2026-03-01T12:00:00Z",
             "no answer in time",
             "may make a second one",
-            "`cuegate runs retry 7` sends it again",
-            "`cuegate runs retry 7 --happened`",
+            "`cuegate runs retry 7 --as again` sends it again",
+            "`cuegate runs retry 7 --as happened`",
             "`cuegate runs cancel 7`",
         ] {
             assert!(reason.contains(part), "{part}: {reason}");

@@ -3,14 +3,13 @@
 //! Lists and searches read an index that lags, so a look comes no earlier than `index_lag` after the last moment at
 //! which the call can have been sent. What a list shows is read again by its id, because a list may be of yesterday.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::model::{Answer, Call, Method, Step};
-use crate::operations::{self, Filter, LookUp, Made, Proof, Seek};
+use crate::model::{Answer, Call, Step};
+use crate::operations::{self, Made, Proof, Seek};
 use crate::store::{Adopted, Adoption, Intent, Remark};
 
 use super::backoff::jitter;
@@ -18,29 +17,17 @@ use super::calls::Wanted;
 use super::door::{Door, STORE_PATIENCE};
 use super::doubts::{Reopened, later, sent};
 use super::line::current_user;
-use super::mark::{mark_of, text_in};
-use super::matching::{CLOCKS_APART, Sought, Verdict};
+use super::mark::mark_of;
+use super::matching::{CLOCKS_APART, Verdict};
 use super::parking::park;
 use super::progress::{End, Progress, after, between, words};
-
-/// How many objects a page is asked for; what jobs allow at most.
-const PER_PAGE: &str = "100";
+use super::search::Search;
 
 /// The most pages that are read in one look.
 const PAGES_MAX: u32 = 20;
 
 /// How long to wait at most for an answer that another run is about to get; half of it at least.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
-
-/// What a create sent, and everything that is needed to know it again.
-struct Search<'a> {
-    look_up: &'static LookUp,
-    sent: &'a Call,
-    body: &'a Value,
-    mark: String,
-    maker: String,
-    since: Timestamp,
-}
 
 /// An object that may be what was made.
 struct Candidate {
@@ -316,89 +303,5 @@ impl Door {
         );
         self.begin_anew(progress, open, text).await?;
         Ok(Reopened::Send)
-    }
-}
-
-impl Search<'_> {
-    fn sought<'a>(&'a self, made: &'a Made) -> Sought<'a> {
-        Sought {
-            made,
-            body: self.body,
-            mark: &self.mark,
-            maker: &self.maker,
-            since: self.since,
-        }
-    }
-
-    fn first_page(&self) -> Option<Call> {
-        match self.look_up.seek {
-            Seek::Search(object_type) => self.search_for(object_type),
-            Seek::Pages(path, filters) => {
-                let mut query: BTreeMap<String, String> = filters
-                    .iter()
-                    .filter_map(|(name, filter)| Some(((*name).to_owned(), self.value(*filter)?)))
-                    .collect();
-                query.insert("page".to_owned(), "1".to_owned());
-                Some(self.list(path, query))
-            }
-            Seek::AfterLast(path) => Some(self.list(path, BTreeMap::new())),
-        }
-    }
-
-    fn page_after(&self, call: &Call, page: &Value, objects: &[Value]) -> Option<Call> {
-        let mut next = call.clone();
-        match self.look_up.seek {
-            Seek::Search(_) => return None,
-            Seek::Pages(..) => {
-                let number: u64 = call.query.get("page")?.parse().ok()?;
-                if page.get("pages")?.as_u64()? <= number {
-                    return None;
-                }
-                next.query
-                    .insert("page".to_owned(), (number + 1).to_string());
-            }
-            Seek::AfterLast(_) => {
-                let last = objects.last()?.get("id")?.as_str()?;
-                next.query.insert("last_id".to_owned(), last.to_owned());
-            }
-        }
-        Some(next)
-    }
-
-    fn list(&self, path: &str, mut query: BTreeMap<String, String>) -> Call {
-        query.insert("per_page".to_owned(), PER_PAGE.to_owned());
-        Call {
-            path: self.look_up.filled(path, &self.sent.path, None),
-            query,
-            ..current_user()
-        }
-    }
-
-    fn search_for(&self, object_type: &str) -> Option<Call> {
-        let Proof::Object(made) = self.look_up.proof else {
-            return None;
-        };
-        let value = text_in(&made, self.body)?;
-        let term = json!({"name": "external_id", "value": value});
-        Some(Call {
-            method: Method::Post,
-            path: "search/v1/search/".to_owned(),
-            query: BTreeMap::from([("per_page".to_owned(), PER_PAGE.to_owned())]),
-            body: Some(json!({
-                "doc_types": [object_type],
-                "filter": {"operator": "AND", "terms": [term]},
-                "include_fields": ["id"],
-            })),
-            ..current_user()
-        })
-    }
-
-    fn value(&self, filter: Filter) -> Option<String> {
-        match filter {
-            Filter::Body(key) => self.body.get(key)?.as_str().map(str::to_owned),
-            Filter::Maker => Some(self.maker.clone()),
-            Filter::Since => Some(format!("{};*", self.since)),
-            Filter::Text(text) => Some(text.to_owned()),
-        }
     }
 }

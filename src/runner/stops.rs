@@ -59,16 +59,16 @@ impl Stops {
 }
 
 impl Door {
-    /// Holds a run back that has come to a write while writes are paused.
-    pub(super) fn hold_write(&self, progress: &Progress) -> Result<(), End> {
-        if !self.stops.writes.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        Err(End::Settle(Settlement::Waiting {
-            waits: Waits::Writes,
-            until: after(self.clock.now(), HELD),
-            reason: "writes are paused; `cuegate resume --writes` lets it go on".to_owned(),
-            failing_since: progress.run.failing_since,
-        }))
+    /// How the claim ends of a run that has come to a write while writes are paused.
+    pub(super) fn held(&self, progress: &Progress) -> Option<End> {
+        let writes_are_paused = self.stops.writes.load(Ordering::Relaxed);
+        writes_are_paused.then(|| {
+            End::Settle(Settlement::Waiting {
+                waits: Waits::Writes,
+                until: after(self.clock.now(), HELD),
+                reason: "writes are paused; `cuegate resume --writes` lets it go on".to_owned(),
+                failing_since: progress.run.failing_since,
+            })
+        })
     }
 }

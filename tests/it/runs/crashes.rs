@@ -4,6 +4,7 @@ use cuegate::clock::Clock;
 use cuegate::engine::{BINDING_VERSION, Outcome};
 use cuegate::model::{
     Call, DeadClass, Effect, EventState, Failure, LaneKey, RuleId, RuleVersion, RunId, RunState,
+    WaitsFor,
 };
 use cuegate::store::{Append, Claiming, Decision, Fenced, Intent, JournalEntry, NewRun, Routing};
 
@@ -188,6 +189,30 @@ async fn a_run_that_must_not_go_on_is_parked_if_it_may_have_set_something_off() 
     let failure = world.look(run).await.failure.unwrap();
     assert_eq!(failure.class, DeadClass::Expired);
     assert!(failure.message.contains("may have happened"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_run_whose_rule_set_cannot_be_read_says_so_and_does_not_wait_for_ever() {
+    let world = World::under(vec![rule("a")]).await;
+    let run = world.run_for("A").await;
+    let file = rusqlite::Connection::open(world.dir.path().join("cuegate.db")).unwrap();
+    file.execute("UPDATE rule_set SET json = '{'", []).unwrap();
+    let runner = world.runner();
+    for _ in 0..2 {
+        assert_eq!(runner.step().await.unwrap(), 1);
+        let waiting = world.look(run).await;
+        assert_eq!(waiting.waits_for, Some(WaitsFor::Gateway));
+        let reason = waiting.reason.unwrap();
+        assert!(reason.contains("rule `a`, cannot be read"), "{reason}");
+        assert!(reason.contains("until the run is 30d old"), "{reason}");
+        assert_eq!(runner.step().await.unwrap(), 0, "not at once");
+        world.pass(60);
+    }
+    world.pass(30 * 86_400);
+    runner.step().await.unwrap();
+    let failure = world.look(run).await.failure.unwrap();
+    assert_eq!(failure.class, DeadClass::Expired);
+    assert!(failure.message.contains("cannot be read"), "{failure}");
 }
 
 #[tokio::test]

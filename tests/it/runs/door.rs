@@ -264,7 +264,7 @@ async fn what_may_have_been_created_or_set_off_is_parked_and_its_lane_stays_behi
         let reason = parked.reason.unwrap();
         assert!(reason.contains(&path) && reason.contains("502"), "{reason}");
         assert!(
-            reason.contains(&format!("`cuegate runs retry {run} --happened`")),
+            reason.contains(&format!("`cuegate runs retry {run} --as happened`")),
             "{reason}"
         );
         assert!(world.has_open_intent(run).await);
