@@ -203,9 +203,13 @@ async fn a_damaged_page_of_the_inbox_stops_routing_with_a_reason_and_loses_nothi
     site.gateway.sigkill().await;
     fs::remove_file(site.gateway.path("rules/broken.rhai")).expect("it was written");
     let page = Page::damage(site.gateway.path("data/inbox.db"), "accepted");
-    site.gateway.start().await;
-    let words = ["routing failed", "is damaged", "restore it from a backup"];
-    site.gateway.until_logged(&words).await;
+    site.gateway.start_unready().await;
+    let report = eventually("the gateway says that it is not ready", async || {
+        let (status, report) = site.gateway.readyz().await?;
+        (status == 503 && report.to_string().contains("damaged")).then_some(report)
+    });
+    let report = report.await.to_string();
+    assert!(report.contains("restore it from a backup"), "{report}");
     assert!(
         acknowledged(&site.gateway).await.is_some(),
         "events are kept"
