@@ -16,6 +16,8 @@ mod figures;
 mod gateway;
 #[path = "measure/machine.rs"]
 mod machine;
+#[path = "measure/processes.rs"]
+mod processes;
 #[path = "measure/rival.rs"]
 mod rival;
 #[path = "measure/rules.rs"]
@@ -152,11 +154,11 @@ impl Load {
 
     fn on_gateway(self, rules: &[RuleFile], ours: &mut Ours) -> anyhow::Result<()> {
         let directory = fresh_directory()?;
-        let gateway = Gateway::start(directory.path(), rules)?;
-        let idle = gateway.cpu()?;
+        let gateway = Gateway::start(directory.path(), rules, None)?;
+        let idle = processes::cpu(gateway.pid())?;
         let sent = Sender::start(gateway.hooks, self.connections, self.time)?.finish()?;
         let left = gateway.unrouted()?;
-        let used = gateway.cpu()?.saturating_sub(idle);
+        let used = processes::cpu(gateway.pid())?.saturating_sub(idle);
         gateway.stop()?;
         let stored = stored(directory.path())?;
         ensure!(

@@ -123,7 +123,7 @@ impl Case {
     ) -> anyhow::Result<Self> {
         let mut journal = Vec::new();
         loop {
-            let expected = rule.advance(moment(), event, journal.clone().into());
+            let expected = rule.advance(&moment(), event, journal.clone().into());
             let Outcome::Effect(effect) = &expected.outcome else {
                 bail!(
                     "the rule ended after {} steps: {:?}",
@@ -159,7 +159,7 @@ impl Case {
         let until = Instant::now() + time;
         while Instant::now() < until {
             let begun = Instant::now();
-            let advance = rule.advance(moment(), &self.event, Arc::clone(&journal));
+            let advance = rule.advance(&moment(), &self.event, Arc::clone(&journal));
             clocked.add(begun.elapsed());
             ensure!(advance == self.expected, "another outcome: {advance:?}");
         }
@@ -195,13 +195,14 @@ impl Case {
             let run = RunId(RUNS.fetch_add(1, Ordering::Relaxed));
             if let Some((_, before)) = self.journal.split_last() {
                 sandbox
-                    .advance(&self.program, run, moment(), &self.event, before)
+                    .advance(&self.program, run, &moment(), &self.event, before)
                     .await?;
             }
             let begun = Instant::now();
             let advance = sandbox
-                .advance(&self.program, run, moment(), &self.event, &self.journal)
-                .await?;
+                .advance(&self.program, run, &moment(), &self.event, &self.journal)
+                .await?
+                .advance;
             clocked.add(begun.elapsed());
             ensure!(advance == self.expected, "another outcome: {advance:?}");
         }
@@ -246,9 +247,7 @@ fn program() -> Program {
 }
 
 fn moment() -> Moment {
-    Moment {
-        started_at: "2026-03-01T12:00:01Z".parse().expect("a time"),
-    }
+    Moment::of_run("2026-03-01T12:00:01Z".parse().expect("a time"))
 }
 
 /// What Iconik answers when an asset is read, about as long as it really is.

@@ -13,6 +13,8 @@ mod figures;
 mod gateway;
 #[path = "measure/machine.rs"]
 mod machine;
+#[path = "measure/processes.rs"]
+mod processes;
 #[path = "measure/rules.rs"]
 mod rules;
 #[path = "measure/sender.rs"]
@@ -90,13 +92,13 @@ impl Figures {
     async fn measure(&mut self, time: Duration) -> anyhow::Result<()> {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let begun = Instant::now();
-        let gateway = Gateway::start(directory.path(), &rules::declining())?;
+        let gateway = Gateway::start(directory.path(), &rules::declining(), None)?;
         accept_one(&gateway)?;
         self.first_accept.push(begun.elapsed().as_secs_f64() * 1e3);
 
-        let before = gateway.cpu()?;
+        let before = processes::cpu(gateway.pid())?;
         tokio::time::sleep(time).await;
-        let used = gateway.cpu()?.saturating_sub(before);
+        let used = processes::cpu(gateway.pid())?.saturating_sub(before);
         self.idle_cpu
             .push(used.as_secs_f64() / time.as_secs_f64() * 100.0);
         self.idle.add(Usage::of(&gateway)?);
@@ -161,7 +163,7 @@ struct Usage {
 
 impl Usage {
     fn of(gateway: &Gateway) -> anyhow::Result<Self> {
-        let processes = gateway.processes()?;
+        let processes = processes::processes(gateway.pid())?;
         let (own, workers) = processes.split_first().context("a gateway has a process")?;
         Ok(Self {
             gateway: pss(*own).context("the gateway has ended")?,

@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use cuegate::model::RuleFile;
@@ -16,6 +15,13 @@ use super::events::DOMAIN;
 
 /// The header that proves the sender, and the secret in it.
 pub(super) const SECRET_HEADER: &str = "x-cuegate-secret: bench-secret-0123456789abcdef";
+
+/// An Iconik, and how often it may be called in a second.
+#[derive(Clone, Debug)]
+pub(super) struct Budgeted {
+    pub(super) base_url: String,
+    pub(super) calls_per_second: u32,
+}
 
 /// A gateway that serves until it is dropped or stopped.
 #[derive(Debug)]
@@ -29,8 +35,12 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// Starts it over `directory` and waits until it listens.
-    pub(super) fn start(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<Self> {
-        configure(directory, rules)?;
+    pub(super) fn start(
+        directory: &Path,
+        rules: &[RuleFile],
+        iconik: Option<&Budgeted>,
+    ) -> anyhow::Result<Self> {
+        configure(directory, rules, iconik)?;
         let mut child = Command::new(env!("CARGO_BIN_EXE_cuegate"))
             .args(["serve", "--config", "cuegate.toml"])
             .current_dir(directory)
@@ -60,36 +70,19 @@ impl Gateway {
         })
     }
 
-    /// Its process id and those of its workers.
-    pub(super) fn processes(&self) -> anyhow::Result<Vec<u32>> {
-        let mut pids = vec![self.child.id()];
-        for entry in fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            if stat(pid).is_some_and(|fields| fields[PARENT] == u64::from(self.child.id())) {
-                pids.push(pid);
-            }
-        }
-        Ok(pids)
-    }
-
-    /// The processor time that gateway and workers have used, in the kernel's ticks of usually ten
-    /// milliseconds.
-    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
-        let ticks: u64 = self
-            .processes()?
-            .into_iter()
-            .filter_map(stat)
-            .map(|fields| fields[USER] + fields[SYSTEM])
-            .sum();
-        let millis = ticks * 1000 / rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_millis(millis))
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Accepted events that are not routed yet.
     pub(super) fn unrouted(&self) -> anyhow::Result<u64> {
+        self.metric("cuegate_unrouted_events")?
+            .context("/metrics does not tell the unrouted events")
+    }
+
+    /// A whole number of `/metrics`, by its name with its labels; nothing if it is not there.
+    pub(super) fn metric(&self, name: &str) -> anyhow::Result<Option<u64>> {
         let mut stream = TcpStream::connect(self.admin)?;
         write!(
             stream,
@@ -97,10 +90,10 @@ impl Gateway {
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        answer
-            .lines()
-            .find_map(|line| line.strip_prefix("cuegate_unrouted_events ")?.parse().ok())
-            .context("/metrics does not tell the unrouted events")
+        Ok(answer.lines().find_map(|line| {
+            let value = line.strip_prefix(name)?.strip_prefix(' ')?;
+            value.parse().ok()
+        }))
     }
 
     /// Asks it to stop and waits until it has.
@@ -120,20 +113,17 @@ impl Drop for Gateway {
     }
 }
 
-/// Places in [`stat`].
-const PARENT: usize = 0;
-const USER: usize = 10;
-const SYSTEM: usize = 11;
-
-/// The numbers of `/proc/PID/stat` from the parent on. (Some are negative; those are shown as 0.)
-fn stat(pid: u32) -> Option<Vec<u64>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything.
-    let fields = stat[stat.rfind(')')? + 2..].split(' ').skip(1);
-    Some(fields.map(|field| field.parse().unwrap_or(0)).collect())
-}
-
-fn configure(directory: &Path, rules: &[RuleFile]) -> anyhow::Result<()> {
+fn configure(
+    directory: &Path,
+    rules: &[RuleFile],
+    iconik: Option<&Budgeted>,
+) -> anyhow::Result<()> {
+    let (base_url, calls_per_second) = match iconik {
+        Some(iconik) => (iconik.base_url.as_str(), iconik.calls_per_second),
+        // The rules make no call.
+        None => ("http://127.0.0.1:9/API", 45),
+    };
+    let per_20s = calls_per_second * 20;
     let (header, secret) = SECRET_HEADER
         .split_once(": ")
         .expect("a header has a name and a value");
@@ -146,11 +136,14 @@ drain = "10s"
 [store]
 url = "sqlite:data/cuegate.db"
 [iconik]
-base_url = "http://127.0.0.1:9/API" # the rules make no call
+base_url = "{base_url}"
+rate = {{ per_second = {calls_per_second}, per_20s = {per_20s} }}
 domain = "{DOMAIN}"
 app_id = "bench"
 auth_token = "bench"
 [sources.iconik]
+verify = {{ header = "{header}", secrets = ["{secret}"] }}
+[sources.other]
 verify = {{ header = "{header}", secrets = ["{secret}"] }}
 "#
     );

@@ -226,7 +226,7 @@ async fn a_probe_tells_ready_from_unready_from_absent() {
     assert!(error.to_string().contains("no worker process"), "{error}");
     probe(&listening.url("/healthz")).await.unwrap();
 
-    for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+    for part in Part::ALL {
         listening.readiness.ready(part);
     }
     assert!(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::engine::{Advance, Moment, When};
-use crate::model::{Event, Program, RunId, Step};
+use crate::engine::{Moment, When};
+use crate::model::{Event, Failure, Program, RunId, Step};
 use crate::sandbox::Sandbox;
 use crate::{router, runner};
 
@@ -33,12 +33,25 @@ impl runner::Scripts for ScriptWorkers {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
+    ) -> Result<runner::Advanced, String> {
+        let advanced = self.0.advance(program, run, moment, event, journal).await;
+        let advanced = advanced.map_err(|e| e.to_string())?;
+        Ok(runner::Advanced {
+            advance: advanced.advance,
+            workers_lost: advanced.workers_lost,
+        })
+    }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
         self.0
-            .advance(program, run, moment, event, journal)
+            .lane(program, events)
             .await
             .map_err(|e| e.to_string())
     }

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::adapters::ScriptWorkers;
+use super::keeping::Keeper;
+use super::loops::Loops;
+use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
-use super::{Parts, RulesError, RulesLoaded, StartError, domain};
+use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
 use crate::sandbox::Sandbox;
@@ -28,12 +32,11 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     sandbox: Arc<Sandbox>,
     readiness: Readiness,
-    rules: RuleLoader,
+    rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
     stopping: watch::Sender<bool>,
-    router: JoinHandle<()>,
-    runner: JoinHandle<()>,
-    domain: Option<JoinHandle<()>>,
+    loops: Loops,
+    learning: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -43,54 +46,75 @@ impl Gateway {
     ///
     /// When a part cannot be had at all. Rules that do not load are no error: see [`Self::rules_loaded`].
     pub async fn start(config: &Config, parts: &Parts) -> Result<Self, StartError> {
+        Self::start_saying(config, parts, Readiness::new()).await
+    }
+
+    /// The same, saying in `readiness` how far it is.
+    pub(super) async fn start_saying(
+        config: &Config,
+        parts: &Parts,
+        readiness: Readiness,
+    ) -> Result<Self, StartError> {
         config.require_credentials()?;
-        let readiness = Readiness::new();
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
-        let options = SqliteOptions::at(config.store.path.clone());
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(options, Arc::clone(&parts.clock)).await?);
+        let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
+        let store = SqliteStore::open(store_options(config), Arc::clone(&parts.clock)).await?;
+        let store: Arc<dyn Store> = Arc::new(store);
         readiness.ready(Part::Store);
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
-        let rules = RuleLoader {
+        let rules = Arc::new(RuleLoader {
             at: parts.rules.clone(),
             vars: serde_json::Value::Object(config.vars.clone()),
             site: site(&config.iconik.base_url),
+            targets: config.egress.keys().cloned().collect(),
             sandbox: Arc::clone(&sandbox),
             store: Arc::clone(&store),
             readiness: readiness.clone(),
             active: watch::Sender::new(None),
-        };
+            turn: Mutex::default(),
+        });
+        // Before the files are read, so that a change meanwhile is seen.
+        let watched = to_watch(&parts.rules);
         let loaded = rules.start().await?;
-        let own_domain = watch::Sender::new(config.iconik.domain.clone());
         let stopping = watch::Sender::new(false);
-        let router = router::Router::new(
-            Arc::clone(&store),
-            Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
-            rules.active.subscribe(),
-            own_domain.subscribe(),
-            Arc::clone(&parts.clock),
-        )
-        .with_observer(Arc::new(Observed(Arc::clone(&parts.observer))));
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             runner::Options {
+                workers: config.sandbox.workers,
+                index_lag: config.iconik.index_lag,
                 drain: config.server.drain,
                 observer: Arc::new(Observed(Arc::clone(&parts.observer))),
+                targets: Arc::new(targets),
                 ..runner::Options::default()
             },
         );
-        let router = tokio::spawn(router.run(stopped(&stopping)));
+        let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
+        let needs = Needs {
+            config,
+            parts,
+            store: Arc::clone(&store),
+            sandbox: Arc::clone(&sandbox),
+            client,
+            rules: Arc::clone(&rules),
+            watched,
+            readiness: readiness.clone(),
+            stopping: &stopping,
+        };
+        let learning = start_routing(needs, &mut loops);
         let until = stopped(&stopping);
-        let runner = tokio::spawn(async move { runner.run(until).await });
-        let learning = config
-            .iconik
-            .domain
-            .is_none()
-            .then(|| tokio::spawn(domain::learn(client, own_domain)));
+        loops.run("the runner", async move { runner.run(until).await });
+        let keeper = Keeper::new(
+            Arc::clone(&store),
+            Arc::clone(&parts.clock),
+            readiness.clone(),
+            config,
+        );
+        loops.run("retention", keeper.clone().prune(stopped(&stopping)));
+        loops.run("the watch over the store", keeper.watch(stopped(&stopping)));
         Ok(Self {
             store,
             sandbox,
@@ -98,9 +122,8 @@ impl Gateway {
             rules,
             loaded,
             stopping,
-            router,
-            runner,
-            domain: learning,
+            loops,
+            learning,
         })
     }
 
@@ -169,14 +192,8 @@ impl Gateway {
     /// Stops in order: no new work, runs to their next step, the store written out, the workers ended.
     pub async fn stop(self) {
         self.begin_stop();
-        if let Some(learning) = self.domain {
-            learning.abort();
-        }
-        for (part, task) in [("router", self.router), ("runner", self.runner)] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, part, "a part of the gateway did not stop by itself");
-            }
-        }
+        self.learning.abort();
+        self.loops.stopped().await;
         self.sandbox.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
@@ -193,6 +210,15 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
     }
 }
 
+/// The store as the configuration wants it.
+fn store_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        min_free: config.store.retention.min_free,
+        allow_network_fs: config.store.allow_network_fs,
+        ..SqliteOptions::at(config.store.path.clone())
+    }
+}
+
 /// `https://app.iconik.io` of `https://app.iconik.io/API`.
 fn site(base_url: &str) -> String {
     base_url
@@ -203,7 +229,7 @@ fn site(base_url: &str) -> String {
 
 /// One observer for both.
 #[derive(Debug)]
-struct Observed(Arc<dyn Observer>);
+pub(super) struct Observed(pub(super) Arc<dyn Observer>);
 
 impl router::Observer for Observed {
     fn event_routed(&self, event: &crate::model::Event, decision: &crate::store::Decision) {

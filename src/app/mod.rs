@@ -4,14 +4,20 @@
 //! listeners. Whoever calls owns the signals, so that tests and the demo start the very thing that
 //! production starts, on port 0, and stop it at will.
 
+mod account;
 mod adapters;
-mod domain;
+mod foyer;
 mod gateway;
+mod keeping;
+mod loops;
+mod routing;
 mod rules;
 mod serve;
+mod watching;
 
 pub use adapters::ScriptWorkers;
 pub use gateway::{Gateway, Observer};
+pub use keeping::{prune, retention_cut};
 pub use rules::{RulesAt, RulesError, RulesLoaded};
 pub use serve::App;
 
@@ -68,6 +74,9 @@ pub enum StartError {
     /// The client cannot be made.
     #[error("{0}")]
     Client(#[from] SetupError),
+    /// A target of `[egress]` is of no use.
+    #[error("{0}")]
+    Egress(#[from] crate::egress::SetupError),
     /// A listener cannot be opened.
     #[error("cannot listen on {address}: {reason}; set `{key}` to a free address")]
     Listen {

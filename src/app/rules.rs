@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::authoring::{self, DirectoryError};
 use crate::model::{Diagnostic, RuleFile, RuleSet};
@@ -58,10 +58,14 @@ pub(super) struct RuleLoader {
     pub(super) at: RulesAt,
     pub(super) vars: Value,
     pub(super) site: String,
+    /// The names under `[egress]`.
+    pub(super) targets: Vec<String>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) store: Arc<dyn Store>,
     pub(super) readiness: Readiness,
     pub(super) active: watch::Sender<Option<Arc<RuleSet>>>,
+    /// One load at a time: two of them would activate in an order of chance.
+    pub(super) turn: Mutex<()>,
 }
 
 impl RuleLoader {
@@ -77,13 +81,21 @@ impl RuleLoader {
             return Ok(RulesLoaded::None(error));
         };
         tracing::error!(%error, rule_set = %last.id, "the rules do not load: the last good set stays active");
-        metrics::counter!("cuegate_rule_loads_failed_total").increment(1);
         self.publish(last);
         Ok(RulesLoaded::LastGood(error))
     }
 
     /// Reads, compiles and activates; on any error the active set stays as it is.
     pub(super) async fn load(&self) -> Result<Arc<RuleSet>, RulesError> {
+        let _turn = self.turn.lock().await;
+        let loaded = self.load_alone().await;
+        if loaded.is_err() {
+            metrics::counter!("cuegate_rule_loads_failed_total").increment(1);
+        }
+        loaded
+    }
+
+    async fn load_alone(&self) -> Result<Arc<RuleSet>, RulesError> {
         let files = match &self.at {
             RulesAt::Directory(directory) => authoring::load(directory)?,
             RulesAt::Files(files) => files.clone(),
@@ -98,15 +110,59 @@ impl RuleLoader {
             });
         }
         let set = authoring::rule_set(files, compiled.rules, self.vars.clone(), self.site.clone());
+        // A set that cannot be read any more must not keep a good one out.
+        let before = self.store.active_rule_set().await;
         self.store.activate_rule_set(set.clone()).await?;
+        match before {
+            Ok(Some(before)) => warn_of_loss(&before, &set),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "whether rules were lost cannot be told: the set before cannot be read");
+            }
+        }
         tracing::info!(rule_set = %set.id, rules = set.rules.len(), "rules are active");
         Ok(self.publish(set))
     }
 
     fn publish(&self, set: RuleSet) -> Arc<RuleSet> {
+        self.warn_of_missing_targets(&set);
         let set = Arc::new(set);
         self.active.send_replace(Some(Arc::clone(&set)));
         self.readiness.ready(Part::RuleSet);
         set
+    }
+
+    /// A rule may be good for another deployment, whose configuration has the target.
+    fn warn_of_missing_targets(&self, set: &RuleSet) {
+        for rule in &set.rules {
+            let targets = rule
+                .allow
+                .iter()
+                .filter_map(|scope| scope.strip_prefix("egress:"));
+            for target in targets.filter(|target| !self.targets.iter().any(|name| name == target)) {
+                tracing::warn!(
+                    rule = %rule.rule,
+                    target,
+                    "a rule may speak to a target that is not under [egress] in the configuration: its runs end when they do"
+                );
+            }
+        }
+    }
+}
+
+/// A rule may be missing on purpose; by accident, nobody would notice it for long.
+fn warn_of_loss(before: &RuleSet, now: &RuleSet) {
+    let lost: Vec<&str> = before
+        .rules
+        .iter()
+        .filter(|rule| now.header(&rule.rule).is_none())
+        .map(|rule| rule.rule.as_str())
+        .collect();
+    if !lost.is_empty() {
+        metrics::counter!("cuegate_rules_lost_total").increment(lost.len() as u64);
+        tracing::warn!(
+            rules = lost.join(", "),
+            "rules are not active any more: events are routed without them. If they are missing by accident, put them back and run `cuegate events reroute`"
+        );
     }
 }

@@ -9,12 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::gateway::{Gateway, stopped};
-use super::{Parts, StartError};
+use super::{Parts, StartError, foyer};
 use crate::admin::{self, Admin, Api};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::ingress::{self, Ingress};
-use crate::telemetry::{health_routes, install_metrics};
+use crate::telemetry::{Readiness, health_routes, install_metrics};
 
 /// How often counted values are folded, so that they do not pile up between two scrapes.
 const FOLD_EVERY: Duration = Duration::from_secs(10);
@@ -47,7 +47,10 @@ impl App {
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
-        let gateway = Gateway::start(&config, parts).await?;
+        let readiness = Readiness::new();
+        let start = Gateway::start_saying(&config, parts, readiness.clone());
+        let gateway =
+            foyer::answer_during(start, [&hooks, &admin], &readiness, &config.limits).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let ingress = Ingress::new(
             &config.sources,
@@ -92,7 +95,7 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) {
         let metrics = install_metrics();
-        let stopping = watch::Sender::new(false);
+        let (stopping, stopped_all) = (watch::Sender::new(false), watch::Sender::new(false));
         let readiness = self.gateway.readiness();
         let admin = Admin {
             readiness: readiness.clone(),
@@ -107,7 +110,7 @@ impl App {
             tokens: self.config.server.admin_tokens.clone(),
             metrics_for: self.config.server.metrics,
         };
-        let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopping)));
+        let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopped_all)));
         let router = self.ingress.router(health_routes(readiness.clone()));
         let limits = self.config.limits.clone();
         let (drain, until) = (self.config.server.drain, stopped(&stopping));
@@ -131,9 +134,9 @@ impl App {
             }
         }
         tracing::info!("stopping: new events are refused, runs go on to their next step");
+        self.gateway.begin_stop();
         self.draining.store(true, Ordering::Release);
         stopping.send_replace(true);
-        self.gateway.begin_stop();
         match hooks.await {
             Ok(0) => {}
             Ok(cut) => tracing::warn!(
@@ -143,6 +146,8 @@ impl App {
             Err(error) => tracing::error!(%error, "the public listener did not stop by itself"),
         }
         self.gateway.stop().await;
+        // Last, so that operators can look on.
+        stopped_all.send_replace(true);
         if let Ok(Err(error)) = admin.await {
             tracing::error!(%error, "the admin listener failed");
         }

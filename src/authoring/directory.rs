@@ -3,6 +3,7 @@
 //! Only names that can be a rule's name are taken, in a fixed order, so that the same directory always gives
 //! the same set, wherever it lies and whatever the file system's order is.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -54,27 +55,80 @@ pub enum DirectoryError {
 ///
 /// When the directory or one of its files cannot be read, or there is no rule file in it.
 pub fn load(directory: &Path) -> Result<Vec<RuleFile>, DirectoryError> {
-    let mut files = Vec::new();
-    collect(directory, "", 0, &mut files)?;
+    let files = find(directory)?.into_iter().map(|(below, path)| {
+        let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
+        let source = String::from_utf8(bytes).map_err(|_| DirectoryError::NotText { path })?;
+        Ok(RuleFile {
+            path: below,
+            source,
+        })
+    });
+    let files: Vec<RuleFile> = files.collect::<Result<_, _>>()?;
     if files.is_empty() {
         return Err(DirectoryError::Empty {
             path: directory.to_owned(),
         });
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Tells one state of a rules directory from another without reading the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Of the directory as it is now: the names of its rule files, and where each of them lies, how long it is and when
+    /// it was changed, links followed. A directory that cannot be read has one as well.
+    pub fn of(directory: &Path) -> Self {
+        let mut hash = Sha256::new();
+        match find(directory) {
+            Ok(files) => {
+                for (below, path) in files {
+                    hash.update(below);
+                    hash.update([0]);
+                    let Ok(file) = path.metadata() else {
+                        continue;
+                    };
+                    for part in [file.dev(), file.ino(), file.size()] {
+                        hash.update(part.to_be_bytes());
+                    }
+                    for part in [
+                        file.mtime(),
+                        file.mtime_nsec(),
+                        file.ctime(),
+                        file.ctime_nsec(),
+                    ] {
+                        hash.update(part.to_be_bytes());
+                    }
+                }
+            }
+            Err(error) => hash.update(error.to_string()),
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+/// The rule files below a directory, by their path below it and where they are, sorted.
+fn find(directory: &Path) -> Result<Vec<(String, PathBuf)>, DirectoryError> {
+    let mut files = Vec::new();
+    collect(directory, "", 0, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> DirectoryError {
+    DirectoryError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 fn collect(
     directory: &Path,
     below: &str,
     depth: usize,
-    files: &mut Vec<RuleFile>,
+    files: &mut Vec<(String, PathBuf)>,
 ) -> Result<(), DirectoryError> {
-    let unreadable = |path: &Path, e: &std::io::Error| DirectoryError::Unreadable {
-        path: path.to_owned(),
-        reason: e.to_string(),
-    };
     for entry in std::fs::read_dir(directory).map_err(|e| unreadable(directory, &e))? {
         let path = entry.map_err(|e| unreadable(directory, &e))?.path();
         let Some(name) = path
@@ -99,13 +153,7 @@ fn collect(
                     path: directory.to_owned(),
                 });
             }
-            let bytes = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
-            let source = String::from_utf8(bytes)
-                .map_err(|_| DirectoryError::NotText { path: path.clone() })?;
-            files.push(RuleFile {
-                path: below,
-                source,
-            });
+            files.push((below, path));
         }
     }
     Ok(())
@@ -168,6 +216,44 @@ mod tests {
         let files = load(directory.path()).expect("it can be read");
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["lib/x.rhai", "news/tag.rhai", "z.rhai"]);
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_whatever_a_load_would_see_and_with_nothing_else() {
+        let directory = written(&[("a.rhai", b"a"), ("news/b.rhai", b"b")]);
+        let print = || Fingerprint::of(directory.path());
+        let first = print();
+        std::fs::write(directory.path().join("README.md"), "no rule").expect("can be written");
+        assert_eq!(print(), first);
+        std::fs::write(directory.path().join("news/b.rhai"), "c").expect("can be written");
+        let changed = print();
+        assert_ne!(changed, first);
+        std::fs::remove_file(directory.path().join("news/b.rhai")).expect("it is there");
+        let fewer = print();
+        assert!(fewer != changed && fewer != first);
+        std::fs::remove_dir_all(directory.path()).expect("it is there");
+        assert_ne!(print(), fewer);
+    }
+
+    #[test]
+    fn a_fingerprint_follows_the_links_of_a_mounted_volume() {
+        let directory = written(&[("..1/a.rhai", b"a"), ("..2/a.rhai", b"a")]);
+        let link = |to: &str, name: &str| {
+            let path = directory.path().join(name);
+            std::os::unix::fs::symlink(to, &path).expect("a link can be made");
+        };
+        link("..1", "..data");
+        link("..data/a.rhai", "a.rhai");
+        let first = Fingerprint::of(directory.path());
+        assert_eq!(
+            load(directory.path()).map(|files| files.len()).ok(),
+            Some(1)
+        );
+        link("..2", "..data_tmp");
+        let (new, data) = ("..data_tmp", "..data");
+        std::fs::rename(directory.path().join(new), directory.path().join(data))
+            .expect("a link can be replaced");
+        assert_ne!(Fingerprint::of(directory.path()), first);
     }
 
     #[test]

@@ -2,4 +2,4 @@
 
 mod directory;
 
-pub use directory::{DirectoryError, load, rule_set};
+pub use directory::{DirectoryError, Fingerprint, load, rule_set};

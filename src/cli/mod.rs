@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod serve;
 mod simulate;
+mod store;
 mod table;
 mod terminal;
 mod trace;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use jiff::Timestamp;
 
@@ -47,6 +49,17 @@ pub enum Exit {
     Locked,
     /// The configuration is wrong (`EX_CONFIG`).
     Configuration,
+    /// It was asked a second time to stop, and stopped at once.
+    Cut(StopSignal),
+}
+
+/// How a process is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
 }
 
 impl From<Exit> for ExitCode {
@@ -57,6 +70,9 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Locked => 75,
             Exit::Configuration => 78,
+            // What a shell shows for a process that a signal has ended.
+            Exit::Cut(StopSignal::Interrupt) => 130,
+            Exit::Cut(StopSignal::Terminate) => 143,
         })
     }
 }
@@ -95,6 +111,8 @@ enum Command {
     Resume(pause::Resuming),
     /// Check or show the configuration
     Config(config::Arguments),
+    /// Check, measure, prune, back up or restore the files of the store
+    Store(store::Arguments),
     /// Ask a gateway whether it is ready
     Health(health::Arguments),
     /// Print a completion script for a shell
@@ -125,6 +143,11 @@ struct ConfigFile {
 impl ConfigFile {
     fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.path.as_deref(), &environment())
+    }
+
+    /// Only where the store is.
+    fn load_for_store(&self) -> Result<Config, ConfigError> {
+        Config::load_for_store(self.path.as_deref(), &environment())
     }
 
     /// Only what rules depend on.
@@ -176,6 +199,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Exit {
         Command::Pause(arguments) => wait_for(pause::pause(arguments, terminal)),
         Command::Resume(arguments) => wait_for(pause::resume(arguments, terminal)),
         Command::Config(arguments) => config::run(&arguments, terminal),
+        Command::Store(arguments) => wait_for(store::run(arguments, terminal)),
         Command::Health(arguments) => wait_for(health::run(arguments, terminal)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -190,9 +214,11 @@ fn wait_for<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime
-        .expect("threads and timers can be had at the start of a process")
-        .block_on(work)
+    let runtime = runtime.expect("threads and timers can be had at the start of a process");
+    let done = runtime.block_on(work);
+    // What still blocks a thread, such as a disk that does not answer, must not keep the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// A time for people: to the second, in UTC.
@@ -202,11 +228,30 @@ fn moment(at: Timestamp) -> String {
 
 /// Completes when the process is asked to stop: Ctrl-C or SIGTERM.
 async fn stop_asked() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened to");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    StopSignals::listen().next().await;
+}
+
+/// The signals that ask the process to stop. From the first call on they do not end it by themselves.
+#[derive(Debug)]
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).expect("SIGINT can be listened to"),
+            terminate: signal(SignalKind::terminate()).expect("SIGTERM can be listened to"),
+        }
+    }
+
+    /// The next of them.
+    async fn next(&mut self) -> StopSignal {
+        tokio::select! {
+            _ = self.interrupt.recv() => StopSignal::Interrupt,
+            _ = self.terminate.recv() => StopSignal::Terminate,
+        }
     }
 }
 

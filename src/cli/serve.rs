@@ -1,9 +1,9 @@
 //! `cuegate serve`: the gateway, until it is told to stop.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::terminal::Terminal;
-use super::{ConfigFile, Exit, environment, stop_asked, wait_for};
+use super::{ConfigFile, Exit, StopSignals, environment, wait_for};
 use crate::app::{App, Parts, RulesLoaded, StartError};
 use crate::config::Config;
 use crate::store::StoreError;
@@ -44,15 +44,38 @@ async fn serve(config: Config, terminal: &mut Terminal) -> Exit {
     };
     if let RulesLoaded::LastGood(error) | RulesLoaded::None(error) = app.gateway().rules_loaded() {
         terminal.complain(&format!(
-            "{error}\n\nThe rules were not taken. Mend them and send SIGHUP, or start again."
+            "{error}\n\nThe rules were not taken. Mend them: they are loaded again as soon as the directory is quiet."
         ));
     }
     // One request to reload that waits is as good as many.
     let (ask, asked) = mpsc::channel(1);
     let hangups = tokio::spawn(reload_on_hangup(ask));
-    app.run(asked, stop_asked()).await;
+    let exit = run_until_stopped(app, asked).await;
     hangups.abort();
-    Exit::Fine
+    exit
+}
+
+/// The first signal stops in order. Whoever asks again does not want to wait, and ending at once is as safe as a crash.
+async fn run_until_stopped(app: App, reload: mpsc::Receiver<()>) -> Exit {
+    let mut signals = StopSignals::listen();
+    let (stop, stopping) = oneshot::channel();
+    let asked_twice = async move {
+        signals.next().await;
+        // Nobody listens only if the gateway has ended by itself.
+        let _ = stop.send(());
+        signals.next().await
+    };
+    let shutdown = async {
+        // An error is the end of the other branch, which ends this one too.
+        let _ = stopping.await;
+    };
+    tokio::select! {
+        () = app.run(reload, shutdown) => Exit::Fine,
+        signal = asked_twice => {
+            tracing::warn!("asked again to stop: it ends at once, and the next start goes on from what is stored");
+            Exit::Cut(signal)
+        }
+    }
 }
 
 async fn reload_on_hangup(ask: mpsc::Sender<()>) {
@@ -67,10 +90,12 @@ async fn reload_on_hangup(ask: mpsc::Sender<()>) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Config(_) | StartError::Source(_) | StartError::Client(_) => {
-            Exit::Configuration
-        }
+        StartError::Config(_)
+        | StartError::Source(_)
+        | StartError::Client(_)
+        | StartError::Egress(_) => Exit::Configuration,
         StartError::Store(StoreError::Locked(_)) => Exit::Locked,
+        StartError::Store(StoreError::Unsuitable(_)) => Exit::Configuration,
         StartError::Store(_) | StartError::Sandbox(_) | StartError::Listen { .. } => Exit::Findings,
     }
 }

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::terminal::{Terminal, Tone};
 use super::{Exit, stop_asked};
 use crate::clock::SystemClock;
+use crate::model::parse_duration;
 use crate::simulator::{Credential, DEFAULT_USER, Seed, Simulator, SimulatorOptions};
 
 #[derive(Debug, clap::Args)]
@@ -20,6 +22,9 @@ pub(super) struct Arguments {
     /// A JSON file with what is there from the start
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// How far lists and searches are behind single reads; `0s` for not at all
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
+    index_lag: Duration,
     /// The `App-ID` that may call
     #[arg(long, default_value = "demo")]
     app_id: String,
@@ -44,6 +49,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             arguments.auth_token,
             DEFAULT_USER,
         )],
+        index_lag: arguments.index_lag,
         seed,
         ..SimulatorOptions::default()
     };

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Iconik, Limits, MetricsFor, Rate, Rules, Sandbox, Server, Store};
+use super::{Circle, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store};
 use crate::model::Secret;
 
 /// How long a repeated delivery is known as one, unless the source says otherwise.
@@ -13,6 +13,9 @@ pub(super) const DEDUP_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 
 /// How far a signed time may be from ours: what the Standard Webhooks libraries allow.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// The largest answer of another system: what one step of a journal may hold.
+pub(super) const EGRESS_ANSWER_BYTES: u64 = 1 << 20;
 
 impl Default for Server {
     fn default() -> Self {
@@ -31,6 +34,20 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: "data/cuegate.db".into(),
+            retention: Retention::default(),
+            allow_network_fs: false,
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let ninety_days = Duration::from_secs(90 * 24 * 3_600);
+        Self {
+            events: ninety_days,
+            journals: ninety_days,
+            max_size: 20_000_000_000,
+            min_free: 1_000_000_000,
         }
     }
 }
@@ -45,6 +62,7 @@ impl Default for Iconik {
             auth_token: Secret::new(""),
             rate: Rate::default(),
             timeout: Duration::from_secs(30),
+            index_lag: Duration::from_secs(90),
         }
     }
 }
@@ -91,6 +109,16 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             connections: 1_024,
             request: Duration::from_secs(10),
+            circle: Circle::default(),
+        }
+    }
+}
+
+impl Default for Circle {
+    fn default() -> Self {
+        Self {
+            runs: 10,
+            within: Duration::from_secs(600),
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use toml::de::DeTable;
 
@@ -13,7 +14,7 @@ use super::reading::Reading;
 use super::report::{ConfigError, Page, Problem};
 use super::section::Section;
 use super::tree::{Growing, Place, Table};
-use super::{Config, Verify, overrides, sections};
+use super::{Config, Verify, defaults, overrides, sections};
 
 /// The file that is read when none is named.
 const FILE: &str = "cuegate.toml";
@@ -97,12 +98,32 @@ impl Config {
         path: Option<&Path>,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
+        Self::load_sections(path, environment, &RULE_SECTIONS)
+    }
+
+    /// Reads where the store is and leaves the rest as it is by default: for commands that work on the files alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with `[store]`; a file that cannot be read or is no TOML.
+    pub fn load_for_store(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        Self::load_sections(path, environment, &["store"])
+    }
+
+    fn load_sections(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+        sections: &[&str],
+    ) -> Result<Self, ConfigError> {
         let error = match Self::load(path, environment) {
             Ok(config) => return Ok(config),
             Err(error) => error,
         };
         let file = path.unwrap_or(Path::new(FILE));
-        let elsewhere = |key: &str| !RULE_SECTIONS.contains(&key.split('.').next().unwrap_or(key));
+        let elsewhere = |key: &str| !sections.contains(&key.split('.').next().unwrap_or(key));
         let only_elsewhere = error
             .findings()
             .iter()
@@ -111,10 +132,10 @@ impl Config {
         let Some(mut table) = text.parse::<toml::Table>().ok().filter(|_| only_elsewhere) else {
             return Err(error);
         };
-        table.retain(|section, _| RULE_SECTIONS.contains(&section));
+        table.retain(|section, _| sections.contains(&section));
         let mut environment = environment.clone();
         environment.retain(|name, _| {
-            overrides::section(name).is_none_or(|section| RULE_SECTIONS.contains(&&*section))
+            overrides::section(name).is_none_or(|section| sections.contains(&&*section))
         });
         Self::parse(&table.to_string(), file, &environment)
     }
@@ -150,6 +171,13 @@ impl Config {
             return Ok(());
         }
         Err(page(None, "").report(problems))
+    }
+
+    /// How long after its arrival an event may be delivered once more and has to be recognized: the window that it
+    /// arrived in and the next one, of the source with the longest.
+    pub fn longest_dedup(&self) -> Duration {
+        let windows = self.sources.values().map(|source| source.dedup_window);
+        windows.max().unwrap_or(defaults::DEDUP_WINDOW) * 2
     }
 
     /// What is allowed and still deserves a look at every start, in sentences.

@@ -5,6 +5,7 @@
 //! worse than none. Paths other than those of `_file` keys are relative to the working directory.
 
 mod defaults;
+mod egress;
 mod interpolate;
 mod load;
 mod overrides;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use crate::model::Secret;
 
+pub use egress::CONNECTION_HEADERS;
 pub use report::{ConfigError, Excerpt, Finding};
 pub use show::show;
 
@@ -50,9 +52,11 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Who may send events, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Other systems that rules may speak to, by name.
+    pub egress: BTreeMap<String, Egress>,
     /// What rules see as `vars::NAME`.
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Bounds of what is accepted at the door.
+    /// Bounds of what is accepted at the door, and of circles.
     pub limits: Limits,
 }
 
@@ -89,6 +93,23 @@ pub enum MetricsFor {
 pub struct Store {
     /// The file of a `sqlite:` URL; the inbox lies beside it as `inbox.db`.
     pub path: PathBuf,
+    /// How long what is stored is kept.
+    pub retention: Retention,
+    /// Whether the directory may be on a file system that a database is not safe on.
+    pub allow_network_fs: bool,
+}
+
+/// `[store] retention`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long an event is kept after it was received.
+    pub events: Duration,
+    /// How long the journal of a run is kept after its end.
+    pub journals: Duration,
+    /// The most bytes in use; beyond it, the oldest events go before their time.
+    pub max_size: u64,
+    /// Bytes that stay free on the disk: with less, no new event is taken.
+    pub min_free: u64,
 }
 
 /// `[iconik]`
@@ -106,6 +127,8 @@ pub struct Iconik {
     pub rate: Rate,
     /// The longest that one request may take.
     pub timeout: Duration,
+    /// How long lists and searches may not know of a change.
+    pub index_lag: Duration,
 }
 
 /// `[iconik] rate`
@@ -233,6 +256,34 @@ pub enum SignedPart {
     Literal(String),
 }
 
+/// `[egress.NAME]`
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// Where it is. It may hold a token.
+    pub url: Secret,
+    /// Headers of every request, names in lower case.
+    pub headers: BTreeMap<String, Secret>,
+    /// What becomes of a request that may or may not have been carried out.
+    pub uncertain: OnUncertain,
+    /// The longest that one request may take.
+    pub timeout: Duration,
+    /// Whether it may have an address of this machine or of a private network.
+    pub allow_private: bool,
+    /// The largest answer that is taken, in bytes.
+    pub max_answer: usize,
+}
+
+/// What becomes of a request that may or may not have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// A person is asked.
+    Park,
+    /// It is sent again.
+    Repeat,
+    /// The rule goes on without an answer.
+    Drop,
+}
+
 /// `[limits]`
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -244,4 +295,15 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request may take to arrive.
     pub request: Duration,
+    /// When a rule goes round in a circle.
+    pub circle: Circle,
+}
+
+/// `[limits] loop`
+#[derive(Clone, Copy, Debug)]
+pub struct Circle {
+    /// How often our own writes may wake one rule for one object.
+    pub runs: u32,
+    /// Inside this time.
+    pub within: Duration,
 }

@@ -145,17 +145,21 @@ impl Section<'_, '_> {
 
     fn in_file(&mut self, file_key: &'static str, node: Node) -> Option<String> {
         let path = self.path_of(file_key);
+        self.file_at(&path, node)
+    }
+
+    /// The text of the file that the value at `path` names.
+    pub(super) fn file_at(&mut self, path: &str, node: Node) -> Option<String> {
         self.reading.show_value(&node);
-        let name = self.reading.string(&path, node, "the path of a file")?;
+        let place = node.place.clone();
+        let name = self.reading.string(path, node, "the path of a file")?;
         let file = self.reading.directory.join(&name);
         match read_file(&file) {
             Ok(text) => Some(text),
             Err(error) => {
-                self.fail(
-                    file_key,
-                    format!("`{path}`: cannot read `{}`: {error}", file.display()),
-                    "paths begin at the directory of the configuration file",
-                );
+                let message = format!("`{path}`: cannot read `{}`: {error}", file.display());
+                let hint = "paths begin at the directory of the configuration file";
+                self.reading.report(path, place, message, hint);
                 None
             }
         }

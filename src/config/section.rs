@@ -233,6 +233,20 @@ impl<'s, 'a> Section<'s, 'a> {
         .unwrap_or(default)
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(node) = self.take(key) else {
+            return default;
+        };
+        self.reading.show_value(&node);
+        let Value::Boolean(flag) = node.value else {
+            let path = self.path_of(key);
+            self.reading.wrong_type(&path, &node, "true or false");
+            return default;
+        };
+        flag
+    }
+
     /// A duration such as `"90s"`.
     pub(super) fn duration(
         &mut self,
@@ -276,6 +290,22 @@ impl<'s, 'a> Section<'s, 'a> {
             .map_err(Wrong::from)
             .and_then(|size| in_range(size, &range, |bound| format_size(*bound)));
         self.accept(key, size).unwrap_or(default)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(node) = self.take(key) else {
+            return default;
+        };
+        self.reading.show_value(&node);
+        match node.value {
+            Value::Boolean(value) => value,
+            _ => {
+                self.reading
+                    .wrong_type(&self.path_of(key), &node, "true or false");
+                default
+            }
+        }
     }
 
     /// A whole number.

@@ -12,16 +12,19 @@ use reqwest::Url;
 use super::secrets::{header_value, token};
 use super::section::{Section, Wrong};
 use super::{
-    Config, Iconik, Limits, MetricsFor, Rate, Rules, Sandbox, Server, Store, sources, vars,
+    Circle, Config, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store,
+    egress, sources, vars,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
+const TEN_YEARS: Duration = Duration::from_secs(3_653 * 24 * 3_600);
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
+const PIB: u64 = 1 << 50;
 
 const METRICS: [(&str, MetricsFor); 3] = [
     ("token", MetricsFor::Token),
@@ -31,7 +34,7 @@ const METRICS: [(&str, MetricsFor); 3] = [
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&["egress", "alerts", "http", "seal_key_file"]);
+    root.later(&["alerts", "http", "seal_key_file"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
@@ -39,6 +42,7 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
         rules: root.table("rules", read_rules).unwrap_or_default(),
         sandbox: root.table("sandbox", read_sandbox).unwrap_or_default(),
         sources: root.table("sources", sources::read).unwrap_or_default(),
+        egress: root.table("egress", egress::read).unwrap_or_default(),
         vars: root.table("vars", vars::read).unwrap_or_default(),
         limits: root.table("limits", read_limits).unwrap_or_default(),
     }
@@ -98,17 +102,28 @@ fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
 }
 
 fn read_store(section: &mut Section<'_, '_>) -> Store {
-    section.later(&["retention"]);
+    let default = Store::default();
     Store {
-        path: section
-            .guarded("url", sqlite_path)
-            .unwrap_or(Store::default().path),
+        path: section.guarded("url", sqlite_path).unwrap_or(default.path),
+        retention: section
+            .table("retention", read_retention)
+            .unwrap_or(default.retention),
+        allow_network_fs: section.boolean("allow_network_fs", default.allow_network_fs),
+    }
+}
+
+fn read_retention(section: &mut Section<'_, '_>) -> Retention {
+    let default = Retention::default();
+    Retention {
+        events: section.duration("events", default.events, MINUTE..=TEN_YEARS),
+        journals: section.duration("journals", default.journals, MINUTE..=TEN_YEARS),
+        max_size: section.size("max_size", default.max_size, 64 << 20..=PIB),
+        min_free: section.size("min_free", default.min_free, 0..=PIB),
     }
 }
 
 fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
     let default = Iconik::default();
-    section.later(&["index_lag"]);
     Iconik {
         base_url: section
             .guarded("base_url", web_address)
@@ -122,6 +137,7 @@ fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
             .unwrap_or(default.auth_token),
         rate: section.table("rate", read_rate).unwrap_or(default.rate),
         timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
+        index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
     }
 }
 
@@ -167,6 +183,15 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
         header_bytes: bytes(section, "headers", default.header_bytes, 8 * KIB),
         connections: section.integer("connections", default.connections, 1..=1_000_000),
         request: section.duration("request", default.request, 100 * MILLISECOND..=10 * MINUTE),
+        circle: section.table("loop", read_circle).unwrap_or_default(),
+    }
+}
+
+fn read_circle(section: &mut Section<'_, '_>) -> Circle {
+    let default = Circle::default();
+    Circle {
+        runs: section.integer("runs", default.runs, 1..=10_000),
+        within: section.duration("within", default.within, SECOND..=24 * HOUR),
     }
 }
 

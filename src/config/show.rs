@@ -10,7 +10,10 @@ use toml::Value;
 use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
-use super::{Config, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, SignedPart, Source, Verify};
+use super::{
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, OnUncertain, SignedPart, Source,
+    Store, Verify,
+};
 use crate::model::{Secret, format_duration};
 
 /// The effective configuration as TOML, every default filled in, every secret as `***`.
@@ -38,12 +41,7 @@ pub fn show(config: &Config) -> String {
     };
     lines.push(("metrics", text(metrics)));
     section(&mut out, "server", lines);
-    let path = config.store.path.display();
-    section(
-        &mut out,
-        "store",
-        vec![("url", text(format!("sqlite:{path}")))],
-    );
+    section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));
     section(
         &mut out,
@@ -54,6 +52,9 @@ pub fn show(config: &Config) -> String {
     section(&mut out, "limits", limits(config));
     for (name, source) in &config.sources {
         section(&mut out, &format!("sources.{name}"), source_lines(source));
+    }
+    for (name, target) in &config.egress {
+        section(&mut out, &format!("egress.{name}"), egress_lines(target));
     }
     if !config.vars.is_empty() {
         out.push_str("[vars]\n");
@@ -72,6 +73,23 @@ fn section(out: &mut String, name: &str, lines: Lines) {
         let _ = writeln!(out, "{key} = {value}");
     }
     out.push('\n');
+}
+
+fn store(store: &Store) -> Lines {
+    let retention = &store.retention;
+    vec![
+        ("url", text(format!("sqlite:{}", store.path.display()))),
+        (
+            "retention",
+            table([
+                ("events", text(format_duration(retention.events))),
+                ("journals", text(format_duration(retention.journals))),
+                ("max_size", text(format_size(retention.max_size))),
+                ("min_free", text(format_size(retention.min_free))),
+            ]),
+        ),
+        ("allow_network_fs", Value::Boolean(store.allow_network_fs)),
+    ]
 }
 
 fn iconik(config: &Config) -> Lines {
@@ -94,6 +112,7 @@ fn iconik(config: &Config) -> Lines {
         ]),
     ));
     lines.push(("timeout", text(format_duration(iconik.timeout))));
+    lines.push(("index_lag", text(format_duration(iconik.index_lag))));
     lines
 }
 
@@ -123,6 +142,13 @@ fn limits(config: &Config) -> Lines {
         ("headers", size(limits.header_bytes)),
         ("connections", count(limits.connections)),
         ("request", text(format_duration(limits.request))),
+        (
+            "loop",
+            table([
+                ("runs", Value::Integer(limits.circle.runs.into())),
+                ("within", text(format_duration(limits.circle.within))),
+            ]),
+        ),
     ]
 }
 
@@ -144,6 +170,31 @@ fn source_lines(source: &Source) -> Lines {
     vec![
         ("verify", verify),
         ("dedup_window", text(format_duration(source.dedup_window))),
+    ]
+}
+
+fn egress_lines(target: &Egress) -> Lines {
+    let headers = target.headers.keys();
+    let headers = headers.map(|name| (name.clone(), text(MASK))).collect();
+    let uncertain = match target.uncertain {
+        OnUncertain::Park => "park",
+        OnUncertain::Repeat => "repeat",
+        OnUncertain::Drop => "drop",
+    };
+    // The scheme alone, so that what is shown reads back; even a host may be a token.
+    let scheme = target
+        .url
+        .expose()
+        .split_once(':')
+        .map(|(scheme, _)| scheme);
+    let scheme = scheme.unwrap_or("https");
+    vec![
+        ("url", text(format_args!("{scheme}://{MASK}"))),
+        ("headers", Value::Table(headers)),
+        ("uncertain", text(uncertain)),
+        ("timeout", text(format_duration(target.timeout))),
+        ("allow_private", Value::Boolean(target.allow_private)),
+        ("max_answer", size(target.max_answer)),
     ]
 }
 

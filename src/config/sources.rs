@@ -12,7 +12,7 @@ use super::secrets::{any_key, header_value, standard_webhooks_key};
 use super::section::{Section, Wrong};
 use super::tree::Value;
 use super::{Hmac, HmacAlgorithm, HmacEncoding, SignedPart, Source, Verify};
-use crate::model::KEPT_HEADERS;
+use crate::model::{KEPT_HEADERS, SCHEDULE_SOURCE};
 
 /// Longest name of a source: it is part of a URL, of metrics and of rule headers.
 const NAME_CHARS: usize = 64;
@@ -35,6 +35,14 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> BTreeMap<String, Source> {
                 entry.key.clone(),
                 format!("`{path}` is no name of a source"),
                 hint,
+            );
+        }
+        if name == SCHEDULE_SOURCE {
+            section.reading.report(
+                &path,
+                entry.key.clone(),
+                format!("`{path}` is taken: it is the source of the gateway's own clock"),
+                "choose another name",
             );
         }
         let place = entry.node.place.clone();

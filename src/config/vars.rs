@@ -16,7 +16,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> serde_json::Map<String, Jso
     let mut vars = serde_json::Map::new();
     for (name, entry) in section.take_rest() {
         let path = section.path_of(&name);
-        if !can_be_written(&name) {
+        if !can_be_written("vars", &name) {
             let message = format!("`{path}`: a rule cannot write `vars::{name}`");
             let hint = "use letters, digits and `_`, and no reserved word of Rhai";
             section.reading.report(&path, entry.key, message, hint);
@@ -57,12 +57,12 @@ fn json(section: &mut Section<'_, '_>, path: &str, node: Node) -> Option<Json> {
     }
 }
 
-/// Whether the parser takes `vars::NAME`.
-fn can_be_written(name: &str) -> bool {
+/// Whether the parser takes `MODULE::NAME`.
+pub(super) fn can_be_written(module: &str, name: &str) -> bool {
     name.len() <= NAME_CHARS
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && rhai::Engine::new_raw()
-            .compile_expression(format!("vars::{name}"))
+            .compile_expression(format!("{module}::{name}"))
             .is_ok()
 }
 
@@ -73,12 +73,12 @@ mod tests {
     #[test]
     fn a_rule_can_write_plain_names_and_no_reserved_ones() {
         for name in ["a", "share_channel", "x2", "_x"] {
-            assert!(can_be_written(name), "{name}");
+            assert!(can_be_written("vars", name), "{name}");
         }
         for name in [
             "", "as", "default", "new", "match", "print", "2x", "a-b", "a b", "ä", "a::b", "_",
         ] {
-            assert!(!can_be_written(name), "{name}");
+            assert!(!can_be_written("vars", name), "{name}");
         }
     }
 }

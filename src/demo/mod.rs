@@ -155,6 +155,8 @@ impl Demo {
         let options = SimulatorOptions {
             seed: Some(seed),
             credentials: vec![gateway.clone(), editor.clone()],
+            // What the day has brought is counted at its end, from lists.
+            index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
         let simulator = Simulator::start(options, Arc::clone(&setting.clock)).await?;

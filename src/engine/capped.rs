@@ -49,16 +49,11 @@ pub(super) fn register(module: &mut Module) {
         no_exit(&context)
     });
     set(module, "sleep", |context: Context<'_>, _: INT| {
-        unsupported_sleep(&context)
+        no_bare_sleep(&context)
     });
     set(module, "sleep", |context: Context<'_>, _: f64| {
-        unsupported_sleep(&context)
+        no_bare_sleep(&context)
     });
-    set(
-        module,
-        "sleep",
-        |context: Context<'_>, _: ImmutableString| unsupported_sleep(&context),
-    );
 }
 
 fn set<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
@@ -145,13 +140,14 @@ fn bounded(context: &Context<'_>, length: usize) -> Fallible<()> {
     ))
 }
 
-fn unsupported_sleep(context: &Context<'_>) -> Fallible<()> {
+/// Stock `sleep` would hold the worker up for so many seconds.
+fn no_bare_sleep(context: &Context<'_>) -> Fallible<()> {
     let session = Session::of(context)?;
     Err(session.fail(
         context,
         DeadClass::ScriptError,
-        "`sleep` is not supported yet",
-        None,
+        "`sleep` takes a duration with its unit",
+        Some("write `sleep(\"90s\")`, `sleep(\"10m\")`, `sleep(\"2h\")`".to_owned()),
     ))
 }
 

@@ -14,7 +14,7 @@ use rhai::{
     RhaiNativeFunc, Shared, Variant,
 };
 
-use super::{bindings, capped, compare};
+use super::{bindings, capped, caught, compare};
 
 /// Where a function is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,6 +182,7 @@ impl Catalog {
         add_stock_names(&mut registry.names, &standard);
         compare::register(registry.global());
         capped::register(registry.global());
+        caught::register(registry.global());
         bindings::register(&mut registry);
         Self {
             standard,
@@ -204,20 +205,21 @@ impl Catalog {
         &self.docs
     }
 
-    /// Names of our modules, `vars` included.
+    /// Names of our modules, those included that every rule has its own of.
     pub(super) fn module_names(&self) -> impl Iterator<Item = &'static str> {
-        self.modules.keys().copied().chain(["vars"])
+        self.modules.keys().copied().chain(["vars", "egress"])
     }
 
     /// A Rhai engine that has our functions and none of the dangerous ones, without limits.
-    pub(super) fn engine(&self, vars: &Shared<Module>) -> Engine {
+    pub(super) fn engine(&self, own: &OwnModules) -> Engine {
         let mut engine = Engine::new_raw();
         engine.register_global_module(self.standard.clone());
         engine.register_global_module(self.global.clone());
         for (name, module) in &self.modules {
             engine.register_static_module(*name, module.clone());
         }
-        engine.register_static_module("vars", vars.clone());
+        engine.register_static_module("vars", own.vars.clone());
+        engine.register_static_module("egress", own.egress.clone());
         engine.set_module_resolver(DummyModuleResolver::new());
         for symbol in ["eval", "exit"] {
             engine.disable_symbol(symbol);
@@ -226,13 +228,26 @@ impl Catalog {
     }
 }
 
-/// The values of `[vars]` as a module.
-pub(super) fn vars_module(vars: &serde_json::Value) -> Shared<Module> {
-    let mut module = Module::new();
-    for (name, value) in vars.as_object().into_iter().flatten() {
-        module.set_var(name.as_str(), super::convert::to_dynamic(value));
+/// The modules that every rule has its own of.
+#[derive(Clone, Debug)]
+pub(super) struct OwnModules {
+    /// The values of `[vars]`.
+    vars: Shared<Module>,
+    /// The targets that its header allows.
+    egress: Shared<Module>,
+}
+
+impl OwnModules {
+    pub(super) fn new(vars: &serde_json::Value, allow: &[String]) -> Self {
+        let mut values = Module::new();
+        for (name, value) in vars.as_object().into_iter().flatten() {
+            values.set_var(name.as_str(), super::convert::to_dynamic(value));
+        }
+        Self {
+            vars: indexed("vars", values),
+            egress: indexed("egress", bindings::egress_module(allow)),
+        }
     }
-    indexed("vars", module)
 }
 
 /// A module as engines share it. One without index or id is copied by every engine that it is registered with,

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position as At, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position as At, Stmt};
 
 use super::bindings::nearest;
 use super::catalog::Catalog;
+use super::caught;
+use super::header::EGRESS;
 use super::source::Source;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, RuleHeader};
 
 /// The functions of a rule that the gateway calls, with the number of their arguments.
 const ROLES: [(&str, usize); 5] = [
@@ -18,12 +20,8 @@ const ROLES: [(&str, usize); 5] = [
     ("done", 2),
     ("lane", 1),
 ];
-/// Those that this version carries out.
-const SUPPORTED: [&str; 2] = ["when", "run"];
-/// Functions of the rule language that this version does not carry out.
-const LATER_FUNCTIONS: [&str; 3] = ["sleep", "sleep_until", "wait_for"];
-/// Modules likewise.
-const LATER_MODULES: [&str; 6] = ["search", "egress", "state", "list", "json", "hash"];
+/// Modules of the rule language that this version does not carry out.
+const LATER_MODULES: [&str; 3] = ["list", "json", "hash"];
 
 /// What is wrong with the names in a file; `libraries` are the functions of each library by its file.
 pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec<Diagnostic> {
@@ -42,6 +40,35 @@ pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec
         true
     });
     checker.findings
+}
+
+/// `egress::NAME` must be allowed when the rule is loaded, not on the day that it is used. A library is judged by the
+/// rule that imports it.
+pub(super) fn egress(source: &Source, header: &RuleHeader) -> Vec<Diagnostic> {
+    let targets: Vec<&str> = header
+        .allow
+        .iter()
+        .filter_map(|scope| scope.strip_prefix(EGRESS))
+        .collect();
+    let mut findings = Vec::new();
+    source.ast.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Expr(Expr::Variable(variable, _, at))) = path.last()
+            && variable.2.to_string().trim_end_matches("::") == "egress"
+            && !targets.contains(&variable.1.as_str())
+        {
+            let name = &variable.1;
+            let message = format!("the rule `{}` does not allow `egress::{name}`", header.rule);
+            let finding = source.finding(*at, message);
+            findings.push(match nearest(name, targets.iter().copied()) {
+                Some(near) => finding.with_hint(format!("did you mean `egress::{near}`?")),
+                None => {
+                    finding.with_hint(format!("add \"{EGRESS}{name}\" to `allow` in its header"))
+                }
+            });
+        }
+        true
+    });
+    findings
 }
 
 struct Checker<'a> {
@@ -76,46 +103,41 @@ impl Checker<'_> {
             );
         }
         for (name, arguments) in &functions {
+            let at = self.source.place_of(name);
             match ROLES.iter().find(|(role, _)| role == name) {
-                Some((role, _)) if !SUPPORTED.contains(role) => {
-                    self.find(
-                        self.place_of(name),
-                        format!("`fn {role}` is not supported yet by this version"),
-                        None,
-                    );
-                }
                 Some((role, wanted)) if wanted != arguments => {
-                    self.find(
-                        self.place_of(name),
-                        format!("`fn {role}` takes {wanted} argument(s), not {arguments}"),
-                        None,
-                    );
+                    let message =
+                        format!("`fn {role}` takes {wanted} argument(s), not {arguments}");
+                    self.find(at, message, None);
                 }
                 Some(_) => {}
-                None => {
-                    let slip = ROLES.iter().find(|(role, wanted)| {
-                        wanted == arguments && strsim::damerau_levenshtein(role, name) == 1
-                    });
-                    if let Some((role, _)) = slip {
-                        let hint = Some(format!(
-                            "did you mean `fn {role}`? Otherwise give it a clearer name"
-                        ));
-                        self.find(
-                            self.place_of(name),
-                            format!("`fn {name}` would never be called by the gateway"),
-                            hint,
-                        );
-                    }
-                }
+                None => self.slip(name, at),
             }
         }
+    }
+
+    /// A function that nobody calls and that is named nearly like one that the gateway calls.
+    fn slip(&mut self, name: &str, at: At) {
+        let near = ROLES
+            .iter()
+            .find(|(role, _)| strsim::damerau_levenshtein(role, name) == 1);
+        let Some((role, _)) = near.filter(|_| !calls(&self.source.ast, name)) else {
+            return;
+        };
+        self.find(
+            at,
+            format!("`fn {name}` would never be called by the gateway"),
+            Some(format!(
+                "did you mean `fn {role}`? Otherwise call it, or take it out"
+            )),
+        );
     }
 
     fn own_functions(&mut self) {
         let ours = &Catalog::shared().names().functions;
         for (name, _) in self.source.functions.clone() {
-            if ours.contains_key(&name) {
-                let at = self.place_of(&name);
+            if ours.contains_key(&name) || name == caught::NATIVE {
+                let at = self.source.place_of(&name);
                 self.find(
                     at,
                     format!("`fn {name}` has the name of a built-in function"),
@@ -123,24 +145,6 @@ impl Checker<'_> {
                 );
             }
         }
-    }
-
-    /// Rhai keeps no position for a function, so the line is looked for in the text.
-    fn place_of(&self, function: &str) -> At {
-        let mark = format!("fn {function}(");
-        for (index, line) in self.source.text.lines().enumerate() {
-            let squeezed = line
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .replace(" (", "(");
-            if squeezed.contains(&mark) {
-                let column = line.find("fn").unwrap_or(0) + 1;
-                let (line, column) = (u16::try_from(index + 1), u16::try_from(column));
-                return At::new(line.unwrap_or(u16::MAX), column.unwrap_or(1));
-            }
-        }
-        At::NONE
     }
 
     fn node(&mut self, path: &[ASTNode<'_>]) {
@@ -183,9 +187,6 @@ impl Checker<'_> {
                 .any(|(own, arity)| own == name && *arity == call.args.len())
         {
             return;
-        }
-        if LATER_FUNCTIONS.contains(&name) {
-            return self.find(at, not_yet(name), None);
         }
         let known = &Catalog::shared().names().functions;
         match known.get(name) {
@@ -324,6 +325,22 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// Whether anything in a file calls a function of this name.
+fn calls(ast: &AST, name: &str) -> bool {
+    let mut found = false;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(
+            ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+            | ASTNode::Stmt(Stmt::FnCall(call, _)),
+        ) = path.last()
+        {
+            found |= call.name == name;
+        }
+        !found
+    });
+    found
 }
 
 fn not_yet(name: &str) -> String {

@@ -7,9 +7,11 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::bindings::nearest;
-use super::program::{in_import_order, link};
+use super::catalog::OwnModules;
+use super::header::{self, Parsed};
+use super::linked::{in_import_order, link};
 use super::source::Source;
-use super::{Compiled, EngineLimits, check, header};
+use super::{Compiled, EngineLimits, check};
 use crate::model::{Diagnostic, RuleFile, RuleHeader, RuleVersion};
 
 /// Compiles and checks a whole set of rule files. A header is in the result only if its rule is enabled.
@@ -74,18 +76,27 @@ fn one_rule(
         .filter(|library| imports.contains(&library.path))
         .copied()
         .collect();
+    let Some(Parsed {
+        mut header,
+        enabled,
+    }) = parsed.filter(|_| findings.is_empty())
+    else {
+        return Err(findings);
+    };
+    for source in [rule].into_iter().chain(needed.iter().copied()) {
+        findings.extend(check::egress(source, &header));
+    }
     if findings.is_empty() {
-        link(rule, &needed, vars)
+        link(rule, &needed, &OwnModules::new(vars, &header.allow))
             .map_err(|more| findings.extend(more))
             .ok();
     }
-    let (Some(parsed), true) = (parsed, findings.is_empty()) else {
+    if !findings.is_empty() {
         return Err(findings);
-    };
-    let mut header = parsed.header;
+    }
     header.version = version(rule, &needed);
     header.imports = imports.into_iter().collect();
-    Ok(parsed.enabled.then_some(header))
+    Ok(enabled.then_some(header))
 }
 
 /// The files that a rule imports, directly or not.

@@ -97,6 +97,9 @@ pub(super) fn type_name(value: &Dynamic) -> &'static str {
         name if name.ends_with("Job") => "Job",
         name if name.ends_with("Collection") => "Collection",
         name if name.ends_with("EventView") => "event",
+        name if name.ends_with("Objects") => "Query",
+        name if name.ends_with("Condition") => "condition of a search without its value",
+        name if name.ends_with("Target") => "target of egress",
         _ => "value of this type",
     }
 }

@@ -1,13 +1,15 @@
 //! From Rhai's errors to a failure that an operations person can act on.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
 use rhai::{EvalAltResult, Map, Position as At};
 use serde_json::Value;
 
-use super::bindings::{API_ERROR_TAG, nearest};
+use super::bindings::{API_ERROR_TAG, JOB_ERROR_TAG, nearest};
 use super::catalog::Catalog;
+use super::caught::Inserted;
 use super::convert::display;
 use super::session::position;
 use super::source::sentence;
@@ -24,7 +26,12 @@ struct Place {
 }
 
 /// What a script's error means. `event` helps to tell which value was missing.
-pub(super) fn of(error: EvalAltResult, program: &Program, event: &Event) -> Failure {
+pub(super) fn of(
+    error: EvalAltResult,
+    program: &Program,
+    inserted: &BTreeMap<String, Inserted>,
+    event: &Event,
+) -> Failure {
     let mut place = Place {
         file: None,
         function: None,
@@ -33,7 +40,12 @@ pub(super) fn of(error: EvalAltResult, program: &Program, event: &Event) -> Fail
     let inner = innermost(error, &mut place);
     let mut failure = describe(inner);
     failure.function = place.function.clone();
-    failure.position = position(place.at);
+    let file = find(program, place.file.as_deref()).path.as_str();
+    failure.position = position(place.at).map(|at| {
+        inserted
+            .get(file)
+            .map_or(at, |inserted| inserted.original(at))
+    });
     locate(&mut failure, place.file.as_deref(), program);
     if failure.class == DeadClass::ScriptError
         && failure.message.contains("()")
@@ -101,10 +113,12 @@ fn describe(error: EvalAltResult) -> Failure {
     };
     match error {
         EvalAltResult::ErrorRuntime(value, _) => {
-            if i64::from(value.tag()) == API_ERROR_TAG
-                && let Some(thrown) = value.read_lock::<Map>()
-            {
-                return refused(&thrown);
+            if let Some(thrown) = value.read_lock::<Map>() {
+                match i64::from(value.tag()) {
+                    API_ERROR_TAG => return refused(&thrown),
+                    JOB_ERROR_TAG => return unsuccessful(&thrown),
+                    _ => {}
+                }
             }
             script(display(&value, SHOWN_BYTES))
         }
@@ -166,6 +180,14 @@ fn refused(thrown: &Map) -> Failure {
         ),
     );
     failure.hint = Some("catch it with `try { … } catch (e) { … }` and look at `e.status` if the rule can live with it".to_owned());
+    failure
+}
+
+/// A job that was waited for did not end well.
+fn unsuccessful(thrown: &Map) -> Failure {
+    let message = thrown.get("message").map(|text| display(text, SHOWN_BYTES));
+    let mut failure = Failure::new(DeadClass::ApiError, message.unwrap_or_default());
+    failure.hint = Some("catch it with `try { … } catch (e) { … }` and look at `e.job_status` if the rule can live with it".to_owned());
     failure
 }
 
@@ -255,6 +277,10 @@ fn missing_value(failure: &Failure, program: &Program, event: &Event) -> Option<
 /// Whether a path such as `event.data.titel` leads nowhere in this event, and what is there instead.
 fn explain(chain: &str, event: &Event, line: u32) -> Option<(String, String)> {
     let path = chain.strip_prefix("event.")?;
+    if event.kind == EventKind::Object && path.starts_with("parent.") {
+        // The parent is an event of its own, whose keys are not those of its stored form.
+        return None;
+    }
     let whole = event
         .body
         .get("data")

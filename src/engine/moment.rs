@@ -25,20 +25,24 @@ impl Time {
     /// Reads what Iconik writes: a moment with an offset (`2026-03-01T12:00:00+00:00`), a moment without one
     /// (UTC), or a date (midnight UTC).
     pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::parse_at(text, TimeZone::UTC)
+    }
+
+    /// Reads the same, where a moment without an offset and the midnight of a date are those of a zone.
+    pub(super) fn parse_in(text: &str, zone: &str) -> Fallible<Option<Self>> {
+        Ok(Self::parse_at(text, time_zone(zone)?))
+    }
+
+    fn parse_at(text: &str, zone: TimeZone) -> Option<Self> {
         let text = text.trim();
         if let Ok(at) = text.parse::<Timestamp>() {
             return Some(Self(at));
         }
-        if let Ok(at) = text.parse::<DateTime>() {
-            return at
-                .to_zoned_datetime(TimeZone::UTC)
-                .ok()
-                .map(|at| Self(at.timestamp()));
-        }
-        let date: Date = text.parse().ok()?;
-        date.to_zoned_datetime(TimeZone::UTC)
-            .ok()
-            .map(|at| Self(at.timestamp()))
+        let local = match text.parse::<DateTime>() {
+            Ok(at) => at.to_zoned_datetime(zone),
+            Err(_) => text.parse::<Date>().ok()?.to_zoned_datetime(zone),
+        };
+        local.ok().map(|at| Self(at.timestamp()))
     }
 
     pub(super) fn plus(self, duration: &str) -> Fallible<Self> {

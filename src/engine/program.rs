@@ -1,205 +1,17 @@
-//! A rule, compiled: the syntax tree of its file, its libraries as modules, its constants.
+//! A rule, compiled: what the gateway asks of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::module_resolvers::StaticModuleResolver;
-use rhai::{
-    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, Position as At, Scope, Shared,
-};
-use serde_json::Value;
+use rhai::EvalAltResult;
 
-use super::bindings::EventView;
-use super::catalog::{Catalog, vars_module};
-use super::session::{Phase, Session, SharedSession, position, terminated};
-use super::source::{Source, bound_parsing, sentence};
-use super::{Advance, EngineLimits, Moment, Outcome, When, failure};
-use crate::model::{DeadClass, Diagnostic, Event, Failure, LogLevel, Program, RuleFile, Step};
-
-/// How deep functions may call each other.
-const CALL_DEPTH: usize = 32;
-/// Rhai knows no size of one text or list: it adds up all text and all elements below a value, answers and the
-/// event's `data` included. So a value may hold this many texts and lists of the configured size: an answer of
-/// 1 MiB, a collection of 2,000 entries.
-const NESTED: (usize, usize) = (64, 16);
-/// The most variables that a script holds at once.
-const VARIABLES: usize = 256;
-
-type Constants = BTreeMap<String, BTreeMap<String, Dynamic>>;
-
-/// A file and its libraries, compiled strictly and ready to run.
-pub(super) struct Linked {
-    ast: AST,
-    modules: Vec<(String, Shared<Module>)>,
-    constants: Arc<Constants>,
-    vars: Shared<Module>,
-}
-
-/// Compiles a file that was taken apart, strictly: every variable must be known. `libraries` are in an order
-/// in which each comes after those that it imports.
-pub(super) fn link(
-    main: &Source,
-    libraries: &[&Source],
-    vars: &Value,
-) -> Result<Linked, Vec<Diagnostic>> {
-    let vars = vars_module(vars);
-    let constants: Arc<Constants> = Arc::new(
-        libraries
-            .iter()
-            .chain([&main])
-            .map(|source| {
-                let constants = source
-                    .constants
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.to_dynamic()));
-                (source.path.clone(), constants.collect())
-            })
-            .collect(),
-    );
-    let mut resolver = StaticModuleResolver::new();
-    for library in libraries {
-        let module = compile_library(library, &resolver, &vars)?;
-        resolver.insert(library.path.trim_end_matches(".rhai"), module);
-    }
-    let mut modules = Vec::new();
-    for import in &main.imports {
-        let key = import.file.trim_end_matches(".rhai");
-        let found = resolver
-            .iter()
-            .find(|(path, _)| *path == key)
-            .map(|(_, module)| module.clone());
-        let Some(module) = found else {
-            return Err(vec![
-                main.finding(import.at, format!("there is no file {}", import.file)),
-            ]);
-        };
-        modules.push((import.alias.clone(), module));
-    }
-    let mut engine = compiling_engine(&vars);
-    for (alias, module) in &modules {
-        engine.register_static_module(alias, module.clone());
-    }
-    let ast = compile_strictly(&engine, main)?;
-    Ok(Linked {
-        ast,
-        modules,
-        constants,
-        vars,
-    })
-}
-
-fn compiling_engine(vars: &Shared<Module>) -> Engine {
-    let mut engine = Catalog::shared().engine(vars);
-    bound_parsing(&mut engine);
-    engine.set_strict_variables(true);
-    engine.set_fast_operators(false);
-    engine
-}
-
-fn compile_strictly(engine: &Engine, source: &Source) -> Result<AST, Vec<Diagnostic>> {
-    let mut scope = Scope::new();
-    for (name, value) in &source.constants {
-        scope.push_constant_dynamic(name.as_str(), value.to_dynamic());
-    }
-    let mut ast = engine
-        .compile_with_scope(&scope, &source.text)
-        .map_err(|e| {
-            vec![Diagnostic::at(
-                &source.path,
-                &source.text,
-                position(e.position()),
-                sentence(&e.err_type().to_string()),
-            )]
-        })?;
-    ast.set_source(&source.path);
-    Ok(ast)
-}
-
-/// A library's statements are literal constants and imports, so evaluating them runs nothing of the author's.
-fn compile_library(
-    library: &Source,
-    resolver: &StaticModuleResolver,
-    vars: &Shared<Module>,
-) -> Result<Module, Vec<Diagnostic>> {
-    let mut engine = compiling_engine(vars);
-    engine.set_module_resolver(resolver.clone());
-    let ast = compile_strictly(&engine, library)?;
-    let mut module = Module::eval_ast_as_new(Scope::new(), &ast, &engine)
-        .map_err(|e| vec![library.finding(e.position(), sentence(&e.to_string()))])?;
-    module.set_id(library.path.as_str());
-    Ok(module)
-}
-
-impl Linked {
-    /// An engine for one call: limits, the latch, the constants, the log.
-    fn engine(&self, session: &SharedSession) -> Engine {
-        let mut engine = Catalog::shared().engine(&self.vars);
-        for (alias, module) in &self.modules {
-            engine.register_static_module(alias, module.clone());
-        }
-        let limits = session.limits();
-        engine.set_fast_operators(false);
-        engine.set_max_call_levels(CALL_DEPTH);
-        engine.set_max_variables(VARIABLES);
-        engine.set_max_modules(64);
-        engine.set_max_string_size(limits.string_bytes.saturating_mul(NESTED.0));
-        engine.set_max_array_size(limits.elements.saturating_mul(NESTED.1));
-        engine.set_max_map_size(limits.elements.saturating_mul(NESTED.1));
-        let ticking = session.clone();
-        engine.on_progress(move |_| ticking.tick().then_some(Dynamic::UNIT));
-        let printing = session.clone();
-        // A line too many sets the latch, which ends the script at its next operation.
-        let keep = move |text: &str| {
-            drop(printing.log(At::NONE, None, LogLevel::Info, text.to_owned()));
-        };
-        engine.on_print(keep.clone());
-        engine.on_debug(move |text, _, _| keep(text));
-        self.answer_constants(&mut engine, session);
-        engine
-    }
-
-    /// A constant is visible in every function of its file; functions of Rhai see no variables from outside.
-    #[expect(
-        deprecated,
-        reason = "on_var is the documented hook; the mark only says that it may change"
-    )]
-    fn answer_constants(&self, engine: &mut Engine, session: &SharedSession) {
-        let constants = self.constants.clone();
-        let main = session.program().main.path.clone();
-        engine.on_var(move |name, _, mut context| {
-            let file = context.source().unwrap_or(&main);
-            let Some(value) = constants
-                .get(file)
-                .and_then(|constants| constants.get(name))
-            else {
-                return Ok(None);
-            };
-            let value = value.clone();
-            let shadowed = context.scope_mut().contains(name);
-            Ok((!shadowed).then_some(value))
-        });
-    }
-
-    fn call(
-        &self,
-        session: &SharedSession,
-        function: &str,
-        event: &Arc<Event>,
-    ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let engine = self.engine(session);
-        let options = CallFnOptions::new()
-            .eval_ast(false)
-            .with_tag(Dynamic::from(session.clone()));
-        let event = Dynamic::from(EventView::new(event.clone())).into_read_only();
-        let value =
-            engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, function, (event,));
-        if session.is_latched() {
-            Err(terminated())
-        } else {
-            value
-        }
-    }
-}
+use super::bindings::query_of;
+use super::catalog::OwnModules;
+use super::convert::type_name;
+use super::linked::{Linked, in_import_order, link};
+use super::session::{Phase, Session, SharedSession, Subject};
+use super::source::Source;
+use super::{Advance, EngineLimits, LANE_KEY_BYTES_MAX, Moment, Outcome, Part, When, failure};
+use crate::model::{DeadClass, Diagnostic, Event, Failure, Program, RuleFile, Step};
 
 /// One rule, compiled and ready to be advanced any number of times.
 pub struct Rule {
@@ -242,52 +54,94 @@ impl Rule {
             .map(|file: &RuleFile| Source::parse(file, limits))
             .collect::<Result<_, _>>()?;
         let ordered = in_import_order(&libraries)?;
-        link(&main, &ordered, &program.vars)
+        let own = OwnModules::new(&program.vars, &program.allow);
+        link(&main, &ordered, &own)
     }
 
     /// Whether the rule concerns the event. `time::now()` is its `received_at`.
     pub fn when(&self, event: &Arc<Event>) -> When {
-        let session = Session::new(
-            self.program.clone(),
-            self.limits,
-            Phase::When,
-            event.received_at,
-            Arc::default(),
-        );
-        match self.linked.call(&session, "when", event) {
+        let session = self.pure(Phase::When, event);
+        match self.linked.call(&session, event, None) {
             Ok(value) => match value.as_bool() {
                 Ok(true) => When::Yes,
                 Ok(false) => When::No,
-                Err(kind) => {
-                    let message = format!(
+                Err(kind) => When::Failed(self.wrong_result(
+                    Phase::When,
+                    format!(
                         "`when` must return true or false, and returned a value of type {kind}"
-                    );
-                    let mut failure = Failure::new(DeadClass::ScriptError, message);
-                    failure.function = Some("when".to_owned());
-                    failure::locate(&mut failure, None, &self.program);
-                    When::Failed(failure)
-                }
+                    ),
+                )),
             },
-            Err(error) => match self.outcome(&session, *error, "when", event) {
+            Err(error) => match self.outcome(&session, *error, event) {
                 Outcome::Skipped(_) => When::No,
                 Outcome::Failed(failure) => When::Failed(failure),
-                Outcome::Effect(_) | Outcome::Finished => When::No,
+                Outcome::Effect(_) | Outcome::Finished | Outcome::Found(_) => When::No,
             },
         }
     }
 
+    /// The order key that `lane` gives the event. `time::now()` is its `received_at`.
+    ///
+    /// # Errors
+    ///
+    /// When `lane` fails, or returns anything but a text of 1 to [`LANE_KEY_BYTES_MAX`] bytes.
+    pub fn lane(&self, event: &Arc<Event>) -> Result<String, Box<Failure>> {
+        let session = self.pure(Phase::Lane, event);
+        let wrong = |message: String| Box::new(self.wrong_result(Phase::Lane, message));
+        match self.linked.call(&session, event, None) {
+            Ok(value) => {
+                let key = value.as_immutable_string_ref().map_err(|_| {
+                    let kind = type_name(&value);
+                    wrong(format!("`lane` must return a text, and returned a {kind}"))
+                })?;
+                match key.len() {
+                    1..=LANE_KEY_BYTES_MAX => Ok(key.to_string()),
+                    0 => Err(wrong("`lane` returned an empty text".to_owned())),
+                    bytes => Err(wrong(format!(
+                        "`lane` returned a text of {bytes} bytes; a key may have {LANE_KEY_BYTES_MAX}"
+                    ))),
+                }
+            }
+            Err(error) => Err(match self.outcome(&session, *error, event) {
+                Outcome::Failed(failure) => Box::new(failure),
+                _ => wrong("`lane` must return a text, and ended the run instead".to_owned()),
+            }),
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject {
+            program: self.program.clone(),
+            limits: self.limits,
+            inserted: self.linked.inserted().clone(),
+        }
+    }
+
+    fn pure(&self, phase: Phase, event: &Event) -> SharedSession {
+        let none = Default::default();
+        Session::new(self.subject(), phase, event.received_at, none)
+    }
+
     /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    pub fn advance(&self, moment: Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
+    pub fn advance(&self, moment: &Moment, event: &Arc<Event>, journal: Arc<Vec<Step>>) -> Advance {
+        let (phase, result) = match &moment.part {
+            Part::Run => (Phase::Run, None),
+            Part::Each => (Phase::Each, None),
+            Part::Done(result) => (Phase::Done, Some(&**result)),
+        };
         let session = Session::new(
-            self.program.clone(),
-            self.limits,
-            Phase::Run,
+            self.subject(),
+            phase,
             moment.started_at,
-            journal,
+            (journal, moment.steps_before),
         );
-        let outcome = match self.linked.call(&session, "run", event) {
+        let outcome = match self.linked.call(&session, event, result) {
+            Ok(value) if phase == Phase::Each => match query_of(&value) {
+                Ok(query) => Outcome::Found(query),
+                Err(error) => self.outcome(&session, *error, event),
+            },
             Ok(_) => Outcome::Finished,
-            Err(error) => self.outcome(&session, *error, "run", event),
+            Err(error) => self.outcome(&session, *error, event),
         };
         Advance {
             outcome,
@@ -295,15 +149,10 @@ impl Rule {
         }
     }
 
-    fn outcome(
-        &self,
-        session: &SharedSession,
-        error: EvalAltResult,
-        function: &str,
-        event: &Event,
-    ) -> Outcome {
+    fn outcome(&self, session: &SharedSession, error: EvalAltResult, event: &Event) -> Outcome {
         let Some((mut outcome, file)) = session.take_outcome() else {
-            let mut failure = failure::of(error, &self.program, event);
+            let mut failure = failure::of(error, &self.program, self.linked.inserted(), event);
+            let function = session.phase().function();
             failure.function.get_or_insert_with(|| function.to_owned());
             return Outcome::Failed(failure);
         };
@@ -311,6 +160,14 @@ impl Rule {
             failure::locate(failure, file.as_deref(), &self.program);
         }
         outcome
+    }
+
+    /// A function returned what it must not.
+    fn wrong_result(&self, phase: Phase, message: String) -> Failure {
+        let mut failure = Failure::new(DeadClass::ScriptError, message);
+        failure.function = Some(phase.function().to_owned());
+        failure::locate(&mut failure, None, &self.program);
+        failure
     }
 }
 
@@ -321,31 +178,4 @@ impl std::fmt::Debug for Rule {
             .field("version", &self.program.version)
             .finish()
     }
-}
-
-/// Libraries in an order in which each comes after those that it imports; a circle is a finding.
-pub(super) fn in_import_order(libraries: &[Source]) -> Result<Vec<&Source>, Vec<Diagnostic>> {
-    let mut ordered: Vec<&Source> = Vec::new();
-    let mut open: Vec<&Source> = libraries.iter().collect();
-    while !open.is_empty() {
-        let ready = |source: &&Source| {
-            source.imports.iter().all(|import| {
-                ordered.iter().any(|done| done.path == import.file)
-                    || !libraries.iter().any(|l| l.path == import.file)
-            })
-        };
-        let Some(index) = open.iter().position(ready) else {
-            let names = open
-                .iter()
-                .map(|source| source.path.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(vec![open[0].finding(
-                rhai::Position::NONE,
-                format!("these files import each other in a circle: {names}"),
-            )]);
-        };
-        ordered.push(open.remove(index));
-    }
-    Ok(ordered)
 }

@@ -8,6 +8,7 @@ use rhai::{AST, ASTFlags, Engine, Expr, OptimizationLevel, Position as At, Stmt}
 
 use super::EngineLimits;
 use super::catalog::Catalog;
+use super::caught::{Watched, watch};
 use super::literal::Literal;
 use super::session::position;
 use crate::model::{Diagnostic, RuleFile};
@@ -29,6 +30,8 @@ pub(super) struct Source {
     pub(super) header: Option<Literal>,
     pub(super) functions: Vec<(String, usize)>,
     pub(super) ast: AST,
+    /// What is compiled to run.
+    pub(super) watched: Watched,
 }
 
 /// `import "lib/x" as x;`
@@ -77,6 +80,7 @@ impl Source {
             imports: Vec::new(),
             header: None,
             functions,
+            watched: watch(&file.source, &ast),
             ast: ast.clone(),
         };
         let findings: Vec<Diagnostic> = ast
@@ -98,6 +102,24 @@ impl Source {
     /// A finding in this file.
     pub(super) fn finding(&self, at: At, message: impl Into<String>) -> Diagnostic {
         Diagnostic::at(&self.path, &self.text, position(at), message)
+    }
+
+    /// Where a function begins. Rhai keeps no position for it, so the line is looked for in the text.
+    pub(super) fn place_of(&self, function: &str) -> At {
+        let mark = format!("fn {function}(");
+        for (index, line) in self.text.lines().enumerate() {
+            let squeezed = line
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replace(" (", "(");
+            if squeezed.contains(&mark) {
+                let column = line.find("fn").unwrap_or(0) + 1;
+                let (line, column) = (u16::try_from(index + 1), u16::try_from(column));
+                return At::new(line.unwrap_or(u16::MAX), column.unwrap_or(1));
+            }
+        }
+        At::NONE
     }
 
     fn top_level(&mut self, statement: &Stmt) -> Result<(), Diagnostic> {
@@ -201,6 +223,15 @@ impl Source {
         self.header = Some(header);
         Ok(())
     }
+}
+
+/// Whether a name can stand behind `::` in a rule: a word of letters, digits and `_` that Rhai does not keep for itself.
+pub(super) fn can_be_written(name: &str) -> bool {
+    let word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let mut engine = Engine::new_raw();
+    bound_parsing(&mut engine);
+    word && engine.compile(format!("egress::{name}.get()")).is_ok()
 }
 
 /// What keeps the parser itself in bounds, and positions inside the tree (an optimizer would drop them).

@@ -1,22 +1,18 @@
-//! How many requests Iconik lets one set of credentials make: a number in every second and in every twenty.
+//! How many requests Iconik lets one set of credentials make, and who of all that ask may make the next.
 //!
-//! Both are exact sliding windows over the times of the last requests. A limiter of the leaky-bucket kind
-//! (governor) was not taken, because it lets a full burst and what refills meanwhile through one window: up
-//! to twice the number that is allowed. Times are tokio's, so that tests can stop them.
+//! While there is room nobody waits. Otherwise one task gives out what comes free, in the order of the fair queue. An
+//! admission is a value: dropped unused, it makes room for another one.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::config::Rate;
 
-/// The window of `Rate::per_second`.
-const SHORT: Duration = Duration::from_secs(1);
-
-/// The window of `Rate::per_20s`.
-const LONG: Duration = Duration::from_secs(20);
+use super::queue::{FairQueue, Share};
+use super::windows::Windows;
 
 /// The first pause after a 429 that does not say how long; it doubles with each further one.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -27,95 +23,179 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The longest pause that a `Retry-After` may ask for: a slip there must not stop the gateway for a day.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
-/// The shared budget. Callers are served in the order in which they ask.
+/// The shared budget.
 #[derive(Debug)]
-pub(super) struct Budget {
-    // Held while waiting: this is what makes the order.
-    windows: tokio::sync::Mutex<Windows>,
-    pause: Mutex<Pause>,
+pub(super) struct Budget(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when an admission was used or given back.
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    windows: Windows,
+    pause: Pause,
+    queue: FairQueue<oneshot::Sender<Permit>>,
+    /// Whether the task that serves the queue is there.
+    serving: bool,
+}
+
+/// One request that may be sent.
+#[derive(Debug, Default)]
+pub struct Permit(Option<Arc<Shared>>);
+
+impl Permit {
+    /// The request is sent now.
+    pub(super) fn used(mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.state().windows.send(Instant::now());
+            shared.freed.notify_one();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.state().windows.give_back();
+            shared.freed.notify_one();
+        }
+    }
 }
 
 impl Budget {
     /// A budget that nothing was taken from.
     pub(super) fn new(rate: Rate) -> Self {
-        Self {
-            windows: tokio::sync::Mutex::new(Windows::new(rate)),
-            pause: Mutex::default(),
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                windows: Windows::new(rate),
+                pause: Pause::default(),
+                queue: FairQueue::new(),
+                serving: false,
+            }),
+            freed: Notify::new(),
+        }))
+    }
+
+    /// Waits until one more request may be sent. Dropping the future gives the turn away.
+    pub(super) async fn admit(&self, share: &Share) -> Permit {
+        loop {
+            let turn = match self.try_admit(share) {
+                Ok(permit) => return permit,
+                Err(turn) => turn,
+            };
+            // A turn is not lost as long as the queue is there; should it be, it is asked for again.
+            if let Ok(permit) = turn.await {
+                return permit;
+            }
         }
     }
 
-    /// Waits until one more request may be sent, and counts it. Dropping the future gives the turn away.
-    pub(super) async fn admit(&self) {
-        let mut windows = self.windows.lock().await;
-        loop {
-            let now = Instant::now();
-            let due = windows.due(now).max(self.pause().until.unwrap_or(now));
-            if due <= now {
-                windows.record(now);
-                return;
-            }
-            // Asked again afterwards: a pause may have come in the meantime.
-            tokio::time::sleep_until(due).await;
+    fn try_admit(&self, share: &Share) -> Result<Permit, oneshot::Receiver<Permit>> {
+        let mut state = self.0.state();
+        let now = Instant::now();
+        if state.queue.len() == 0 && state.due(now).is_some_and(|due| due <= now) {
+            state.windows.admit();
+            return Ok(Permit(Some(Arc::clone(&self.0))));
         }
+        let (turn, waiting) = oneshot::channel();
+        state.queue.push(share, turn);
+        if !state.serving {
+            state.serving = true;
+            tokio::spawn(serve(Arc::clone(&self.0)));
+        }
+        Err(waiting)
     }
 
     /// Iconik answered 429: everybody pauses, for as long as it says or a second that doubles with repeats.
     /// Returns when requests go on.
     pub(super) fn throttled(&self, retry_after: Option<Duration>) -> Instant {
-        self.pause().throttled(Instant::now(), retry_after)
+        let mut state = self.0.state();
+        state.pause.throttled(Instant::now(), retry_after)
     }
 
-    /// Iconik answered that nothing remains of its budget: everybody pauses for a second.
+    /// Iconik answered that nothing remains of its budget. Where we have used it up ourselves, the windows know when
+    /// there is room again; otherwise somebody else has, and everybody pauses for a second.
     pub(super) fn exhausted(&self) {
-        self.pause().extend(Instant::now() + PAUSE);
+        let mut state = self.0.state();
+        let now = Instant::now();
+        if state.windows.due(now).is_some_and(|due| due <= now) {
+            state.pause.extend(now + PAUSE);
+        }
     }
 
     /// Iconik answered something other than 429: the next pause begins small again.
     pub(super) fn answered(&self) {
-        self.pause().answered(Instant::now());
-    }
-
-    fn pause(&self) -> MutexGuard<'_, Pause> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state().pause.answered(Instant::now());
     }
 }
 
-/// When the last requests were sent, oldest first: as many as the larger window may hold.
-#[derive(Debug)]
-struct Windows {
-    per_short: usize,
-    per_long: usize,
-    sent: VecDeque<Instant>,
+/// Gives out admissions until nobody waits.
+async fn serve(shared: Arc<Shared>) {
+    loop {
+        match shared.next() {
+            // Nobody else can be admitted meanwhile, because somebody waits.
+            Next::Turn(turn) => {
+                // An admission for somebody who has gone is dropped, and makes room.
+                let _ = turn.send(Permit(Some(Arc::clone(&shared))));
+            }
+            // Asked again afterwards: a pause may have come in the meantime.
+            Next::At(due) => tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = shared.freed.notified() => {}
+            },
+            Next::Unknown => shared.freed.notified().await,
+            Next::Nobody => return,
+        }
+    }
 }
 
-impl Windows {
-    fn new(rate: Rate) -> Self {
-        // A rate of nothing would wait for ever; the configuration refuses it, and this is what is left of it.
-        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-        Self {
-            per_short: count(rate.per_second),
-            per_long: count(rate.per_20s),
-            sent: VecDeque::new(),
-        }
+/// What comes next.
+enum Next {
+    /// It is somebody's turn, and counted.
+    Turn(oneshot::Sender<Permit>),
+    /// Nothing before this.
+    At(Instant),
+    /// It hangs on admissions that are not used yet.
+    Unknown,
+    /// Nobody waits.
+    Nobody,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The earliest time, `now` or later, at which one more request exceeds neither window.
-    fn due(&self, now: Instant) -> Instant {
-        let free = |count: usize, window: Duration| {
-            let nth_last = self.sent.len().checked_sub(count)?;
-            Some(self.sent[nth_last] + window)
-        };
-        [free(self.per_short, SHORT), free(self.per_long, LONG)]
-            .into_iter()
-            .flatten()
-            .fold(now, Instant::max)
-    }
-
-    fn record(&mut self, now: Instant) {
-        while self.sent.front().is_some_and(|&sent| sent + LONG <= now) {
-            self.sent.pop_front();
+    fn next(&self) -> Next {
+        let mut state = self.state();
+        let now = Instant::now();
+        if state.queue.len() == 0 {
+            // Under the lock, so that nobody is left waiting for a task that is about to end.
+            state.serving = false;
+            return Next::Nobody;
         }
-        self.sent.push_back(now);
+        match state.due(now) {
+            None => Next::Unknown,
+            Some(due) if due > now => Next::At(due),
+            Some(_) => match state.queue.pop(|turn| !turn.is_closed()) {
+                Some(turn) => {
+                    state.windows.admit();
+                    Next::Turn(turn)
+                }
+                None => Next::At(now),
+            },
+        }
+    }
+}
+
+impl State {
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let due = self.windows.due(now)?;
+        Some(due.max(self.pause.until.unwrap_or(now)))
     }
 }
 
@@ -156,11 +236,9 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-
+    use super::super::windows::{LONG, SHORT};
     use super::*;
+    use crate::model::{RuleId, SourceName};
 
     const RATE: Rate = Rate {
         per_second: 5,
@@ -172,22 +250,26 @@ mod tests {
         let start = Instant::now();
         let mut times = Vec::new();
         for _ in 0..count {
-            budget.admit().await;
+            budget.admit(&share("a")).await.used();
             times.push(start.elapsed());
         }
         times
     }
 
+    fn share(rule: &str) -> Share {
+        Share {
+            priority: 0,
+            rule: RuleId::from(rule),
+            source: SourceName::from("iconik"),
+        }
+    }
+
     fn most_in_a_window(times: &[Duration], window: Duration) -> usize {
-        (0..times.len())
-            .map(|first| {
-                times[first..]
-                    .iter()
-                    .take_while(|time| **time < times[first] + window)
-                    .count()
-            })
-            .max()
-            .unwrap_or(0)
+        let from = |first: usize| {
+            let inside = |time: &&Duration| **time < times[first] + window;
+            times[first..].iter().take_while(inside).count()
+        };
+        (0..times.len()).map(from).max().unwrap_or(0)
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,7 +292,7 @@ mod tests {
         for caller in 0..6 {
             let (budget, served) = (Arc::clone(&budget), Arc::clone(&served));
             callers.spawn(async move {
-                budget.admit().await;
+                budget.admit(&share("a")).await.used();
                 served.lock().expect("not poisoned").push(caller);
             });
             tokio::task::yield_now().await;
@@ -220,30 +302,81 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_caller_that_gives_up_takes_nothing() {
-        let budget = Budget::new(Rate {
-            per_second: 1,
-            per_20s: 20,
-        });
-        budget.admit().await;
-        let start = Instant::now();
-        let gave_up = tokio::time::timeout(Duration::from_millis(100), budget.admit()).await;
-        assert!(gave_up.is_err());
-        budget.admit().await;
-        assert!(start.elapsed() <= SHORT + Duration::from_millis(5));
+    async fn a_flood_of_one_rule_does_not_delay_another() {
+        let budget = Arc::new(Budget::new(RATE));
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut callers = tokio::task::JoinSet::new();
+        for rule in ["flood"; 40].into_iter().chain(["quiet"]) {
+            let (budget, served) = (Arc::clone(&budget), Arc::clone(&served));
+            callers.spawn(async move {
+                budget.admit(&share(rule)).await.used();
+                served.lock().expect("not poisoned").push(rule);
+            });
+            tokio::task::yield_now().await;
+        }
+        callers.join_all().await;
+        let served = served.lock().expect("not poisoned");
+        let place = served.iter().position(|rule| *rule == "quiet");
+        assert!(place.is_some_and(|place| place <= 7), "{place:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_stops_everybody_even_those_who_wait_already() {
+    async fn two_thousand_a_second_are_reached_within_five_hundredths() {
+        let budget = Budget::new(Rate {
+            per_second: 2_000,
+            per_20s: 40_000,
+        });
+        let start = Instant::now();
+        let mut sent = 0_u32;
+        while start.elapsed() < Duration::from_secs(30) {
+            budget.admit(&share("a")).await.used();
+            sent += 1;
+        }
+        assert!(sent >= 57_000, "{sent}");
+    }
+
+    /// One request a second, and the first is sent.
+    async fn used_up() -> Arc<Budget> {
         let budget = Arc::new(Budget::new(Rate {
             per_second: 1,
             per_20s: 20,
         }));
-        budget.admit().await;
+        budget.admit(&share("a")).await.used();
+        budget
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_gives_up_takes_nothing() {
+        let budget = used_up().await;
+        let start = Instant::now();
+        let share = share("a");
+        let gave_up = tokio::time::timeout(Duration::from_millis(100), budget.admit(&share)).await;
+        assert!(gave_up.is_err());
+        drop(budget.admit(&share).await);
+        budget.admit(&share).await.used();
+        assert!(start.elapsed() <= SHORT + Duration::from_millis(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_admitted_and_not_sent_yet_keeps_others_back() {
+        let budget = used_up().await;
+        let share = share("a");
+        let held = budget.admit(&share).await;
+        let later = tokio::time::timeout(LONG, budget.admit(&share)).await;
+        assert!(later.is_err(), "the second is full while one may leave");
+        held.used();
+        let start = Instant::now();
+        budget.admit(&share).await.used();
+        assert!(start.elapsed() >= SHORT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_stops_everybody_even_those_who_wait_already() {
+        let budget = used_up().await;
         let start = Instant::now();
         let waiting = tokio::spawn({
             let budget = Arc::clone(&budget);
-            async move { budget.admit().await }
+            async move { drop(budget.admit(&share("a")).await) }
         });
         tokio::task::yield_now().await;
         budget.throttled(Some(Duration::from_secs(7)));
@@ -253,10 +386,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_remaining_pauses_for_a_second() {
+    async fn nothing_remaining_pauses_for_a_second_unless_we_have_used_it_up_ourselves() {
         let budget = Budget::new(RATE);
+        admitted(&budget, 4).await;
         budget.exhausted();
         assert!(admitted(&budget, 1).await[0] >= PAUSE);
+        let budget = Budget::new(RATE);
+        admitted(&budget, 5).await;
+        tokio::time::advance(PAUSE / 2).await;
+        budget.exhausted();
+        let rest = SHORT - PAUSE / 2;
+        assert!(admitted(&budget, 1).await[0] <= rest + Duration::from_millis(2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,27 +423,5 @@ mod tests {
         assert_eq!(until - now, Duration::from_secs(3));
         let until = pause.throttled(now, Some(Duration::from_secs(1)));
         assert_eq!(until - now, Duration::from_secs(3), "never shortened");
-    }
-
-    proptest! {
-        #[test]
-        fn no_window_ever_holds_more_than_its_number(
-            per_second in 1_u32..8,
-            per_20s in 1_u32..40,
-            gaps in prop::collection::vec(0_u64..3_000, 1..200),
-        ) {
-            let mut windows = Windows::new(Rate { per_second, per_20s });
-            let start = Instant::now();
-            let mut now = start;
-            let mut times = Vec::new();
-            for gap in gaps {
-                now = windows.due(now + Duration::from_millis(gap));
-                windows.record(now);
-                times.push(now - start);
-                prop_assert!(windows.sent.len() <= windows.per_long.max(1));
-            }
-            prop_assert!(most_in_a_window(&times, SHORT) <= windows.per_short);
-            prop_assert!(most_in_a_window(&times, LONG) <= windows.per_long);
-        }
     }
 }

@@ -19,8 +19,9 @@ use crate::config;
 use crate::model::{Call, Method, Secret};
 
 use super::address::Address;
-use super::budget::{Budget, RETRY_AFTER_MAX};
+use super::budget::{Budget, Permit, RETRY_AFTER_MAX};
 use super::error::{CallError, SetupError};
+use super::queue::Share;
 
 /// The longest answer that is read, in bytes: what one step of a journal may hold.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -40,6 +41,15 @@ pub struct Reply {
     pub body: Value,
     /// When the answer was complete.
     pub at: Timestamp,
+}
+
+/// Whom Iconik takes us for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `UserSchema.system_domain_id`: the domain that the credentials belong to.
+    pub domain: String,
+    /// `UserSchema.id`: what the events that our own writes cause carry as `user_id`.
+    pub user: Option<String>,
 }
 
 /// A client for one Iconik domain. It is meant to be shared: all callers share its connections and its budget.
@@ -91,25 +101,27 @@ impl IconikClient {
     /// # Errors
     /// Whatever is no complete answer with a status of success: see [`CallError`].
     pub async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.admit().await;
-        self.send_admitted(call).await
+        let permit = self.admit(&Share::gateway()).await;
+        self.send_admitted(permit, call).await
     }
 
-    /// Waits until the budget allows one request, and takes it. What has to be written down before a request
+    /// Waits until the budget allows one request on this account. What has to be written down before a request
     /// leaves is written after this, because the wait may be long.
-    pub async fn admit(&self) {
+    pub async fn admit(&self, share: &Share) -> Permit {
         let asked = Instant::now();
-        self.budget.admit().await;
+        let permit = self.budget.admit(share).await;
         metrics::histogram!("cuegate_iconik_budget_wait_seconds").record(asked.elapsed());
+        permit
     }
 
     /// Sends one request that was admitted, at once; otherwise like [`Self::send`].
     ///
     /// # Errors
     /// As for [`Self::send`].
-    pub async fn send_admitted(&self, call: &Call) -> Result<Reply, CallError> {
+    pub async fn send_admitted(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
         let url = self.address.url(&call.path)?;
         let sent = Instant::now();
+        permit.used();
         let outcome = self.exchange(call, url).await;
         let method = call.method.as_str();
         let status = match &outcome {
@@ -124,14 +136,14 @@ impl IconikClient {
         outcome
     }
 
-    /// The `system_domain_id` of the domain that the credentials belong to.
+    /// The account that the credentials belong to.
     ///
-    /// `GET users/v1/users/current/` answers it with the user that the token acts as (documented: `users`,
-    /// May 2025, `UserSchema.system_domain_id`).
+    /// `GET users/v1/users/current/` answers the user that the token acts as (documented: `users`, May 2025,
+    /// `UserSchema`).
     ///
     /// # Errors
-    /// As for [`Self::send`]; [`CallError::Uncertain`] as well if the answer does not hold it.
-    pub async fn domain(&self) -> Result<String, CallError> {
+    /// As for [`Self::send`]; [`CallError::Uncertain`] as well if the answer names no domain.
+    pub async fn account(&self) -> Result<Account, CallError> {
         let reply = self
             .send(&Call {
                 method: Method::Get,
@@ -142,9 +154,16 @@ impl IconikClient {
                 position: None,
             })
             .await?;
-        match reply.body.get("system_domain_id").and_then(Value::as_str) {
-            Some(domain) if !domain.is_empty() => Ok(domain.to_owned()),
-            _ => Err(CallError::Uncertain {
+        let text = |key: &str| {
+            let value = reply.body.get(key).and_then(Value::as_str);
+            value.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        match text("system_domain_id") {
+            Some(domain) => Ok(Account {
+                domain,
+                user: text("id"),
+            }),
+            None => Err(CallError::Uncertain {
                 status: Some(reply.status),
                 what: "the current user is without a system_domain_id; is iconik.base_url right?"
                     .to_owned(),

@@ -8,6 +8,10 @@ mod address;
 mod budget;
 mod client;
 mod error;
+mod queue;
+mod windows;
 
-pub use client::{IconikClient, Reply};
+pub use budget::Permit;
+pub use client::{Account, IconikClient, Reply};
 pub use error::{CallError, SetupError};
+pub use queue::Share;

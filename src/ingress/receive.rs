@@ -165,6 +165,7 @@ fn refuse(source: Option<&Source>, refusal: Refusal) -> Response {
         | Refusal::UnknownSource
         | Refusal::WrongMethod
         | Refusal::BrokenOff
+        | Refusal::NoRoom
         | Refusal::Draining => {
             tracing::debug!(source = shown, reason, "a request was refused");
         }

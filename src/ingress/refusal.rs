@@ -18,6 +18,8 @@ use super::verify::VerifyError;
 const AFTER_OVERLOAD_SECONDS: u32 = 1;
 /// When to come again after trouble of the store or a stop: about the time of a restart.
 const AFTER_TROUBLE_SECONDS: u32 = 5;
+/// When to come again while the disk has no room: somebody has to make some.
+const AFTER_NO_ROOM_SECONDS: u32 = 30;
 
 /// Why a request was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,8 @@ pub(super) enum Refusal {
     Message(#[from] MessageError),
     #[error("more events arrive than can be stored at the moment; try again shortly")]
     Overloaded,
+    #[error("there is no room for new events at the moment; try again later")]
+    NoRoom,
     #[error("the event could not be stored; try again later")]
     Store(#[source] StoreError),
     #[error("the event could not be stored in time; try again later")]
@@ -53,7 +57,10 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::Overloaded => Self::Overloaded,
             StoreError::Closed => Self::Draining,
+            StoreError::NoRoom(_) => Self::NoRoom,
             StoreError::Locked(_)
+            | StoreError::Unsuitable(_)
+            | StoreError::Pruned(_)
             | StoreError::Schema(_)
             | StoreError::Corrupt(_)
             | StoreError::Refused(_)
@@ -73,7 +80,9 @@ impl Refusal {
             Self::Message(MessageError::Form(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BrokenOff | Self::Message(_) => StatusCode::BAD_REQUEST,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(_) | Self::StoreTooSlow | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoom | Self::Store(_) | Self::StoreTooSlow | Self::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -91,6 +100,7 @@ impl Refusal {
             Self::Message(MessageError::NotJson(_)) => "not_json",
             Self::Message(MessageError::NotAnObject) => "not_an_object",
             Self::Overloaded => "overloaded",
+            Self::NoRoom => "no_room",
             Self::Store(_) => "store",
             Self::StoreTooSlow => "store_too_slow",
             Self::Draining => "draining",
@@ -99,6 +109,7 @@ impl Refusal {
 
     fn retry_after_seconds(&self) -> Option<u32> {
         match self.status() {
+            _ if matches!(self, Self::NoRoom) => Some(AFTER_NO_ROOM_SECONDS),
             StatusCode::TOO_MANY_REQUESTS => Some(AFTER_OVERLOAD_SECONDS),
             StatusCode::SERVICE_UNAVAILABLE => Some(AFTER_TROUBLE_SECONDS),
             _ => None,

@@ -84,7 +84,8 @@ pub struct Call {
     pub position: Option<Position>,
 }
 
-/// One request to a target under `[egress]`.
+/// One request to a target under `[egress]`. The answer's body holds what the rule sees beside the status:
+/// `headers`, `body`, and `dropped`, which is true where nobody knows what became of the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EgressCall {
     /// The target's name in the configuration.
@@ -99,7 +100,7 @@ pub struct EgressCall {
     /// Headers that the rule adds, names in lower case.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The JSON body, if there is one.
+    /// The body, if there is one: a string goes as it is, anything else as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// Where in the rule the call was asked for. No part of the digest.

@@ -14,6 +14,10 @@ const ALL_CHILDREN: &str = "each";
 
 /// The lane of the run that `rule` makes for `event`.
 pub fn lane_of(rule: &RuleHeader, event: &Event) -> LaneKey {
+    if rule.has_each && event.kind == EventKind::Schedule {
+        // Whatever the header says about the children, a fire must see whether the one before is still walking.
+        return LaneKey::from(WHOLE_RULE);
+    }
     if rule.concurrency == Concurrency::Parallel {
         return own_lane(event);
     }
@@ -139,6 +143,16 @@ mod tests {
         check(Lane::Asset, EventKind::Button, &one, "A");
         check(Lane::Asset, EventKind::Button, &two, "own");
         check(Lane::Rule, EventKind::Button, &two, "rule");
+    }
+
+    #[test]
+    fn fires_of_a_rule_with_each_share_a_lane_whatever_lane_their_children_have() {
+        let mut rule = rule("sweep");
+        (rule.lane, rule.concurrency) = (Lane::None, Concurrency::Parallel);
+        let fire = event(EventKind::Schedule, json!({"rule": "sweep"}));
+        assert_eq!(lane_of(&rule, &fire).as_str(), fire.id.to_string());
+        rule.has_each = true;
+        assert_eq!(lane_of(&rule, &fire).as_str(), "rule");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod lane;
 mod rule;
 mod run;
 mod secret;
+mod timetable;
 mod walk;
 
 pub use diagnostic::{Diagnostic, Position};
@@ -33,4 +34,5 @@ pub use run::{
     DeadClass, Failure, LogLevel, LogLine, Origin, ParkedClass, Run, RunState, WaitsFor,
 };
 pub use secret::Secret;
+pub use timetable::Timetable;
 pub use walk::{FailedObject, Object, Query, QuerySource, Tally};

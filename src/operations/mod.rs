@@ -14,6 +14,7 @@ mod automations;
 mod files;
 mod index;
 mod jobs;
+mod look_ups;
 mod metadata;
 mod scope;
 mod search;
@@ -24,6 +25,7 @@ mod users;
 mod users_notifications;
 
 pub use index::{find, nearest};
+pub use look_ups::{Filter, LookUp, Made, Proof, Seek, look_up, look_up_of};
 pub use scope::scopes;
 
 use serde_json::Value;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
-use crate::model::{Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of};
+use crate::model::{
+    Concurrency, Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of,
+};
 use crate::store::{Decision, NewRun};
 
 /// Whether an event belongs to the Iconik domain that this gateway serves.
@@ -19,6 +21,21 @@ pub(super) enum Domain {
     Foreign,
     /// It names one, and ours is not known yet.
     Unknown,
+}
+
+/// Who we are in Iconik, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own<'a> {
+    /// Our domain.
+    pub(super) domain: Option<&'a str>,
+    /// Our user.
+    pub(super) user: Option<&'a str>,
+}
+
+/// Whether our own user caused the event. Iconik says of a webhook who did it and not by which way, so whatever else
+/// that user does counts as well. A pressed button is always somebody's wish.
+fn is_echo(event: &Event, user: Option<&str>) -> bool {
+    event.kind == EventKind::Webhook && user.is_some() && event.text("user_id") == user
 }
 
 /// Compares the domain that the event names with our own.
@@ -40,12 +57,17 @@ pub(super) fn named_domain(event: &Event) -> Option<&str> {
 }
 
 /// Whether the rule's header wants the event. A pressed button is matched by the header that it was
-/// registered with and by nothing else.
+/// registered with and by nothing else, a time of a schedule by the rule whose schedule it is.
 pub(super) fn wants(rule: &RuleHeader, event: &Event) -> bool {
-    if event.kind == EventKind::Button {
-        return rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str());
+    match event.kind {
+        EventKind::Button => rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str()),
+        EventKind::Schedule => {
+            rule.schedule.is_some() && event.text("rule") == Some(rule.rule.as_str())
+        }
+        EventKind::Webhook | EventKind::Object | EventKind::Other => {
+            rule.on.iter().any(|pattern| pattern.matches(event))
+        }
     }
-    rule.on.iter().any(|pattern| pattern.matches(event))
 }
 
 /// The rule that a pressed button names.
@@ -68,15 +90,21 @@ pub(super) struct Candidates<'a> {
     set: &'a RuleSet,
     events: &'a [Arc<Event>],
     foreign: Vec<bool>,
+    echoes: Vec<bool>,
     by_rule: Vec<Wanted>,
 }
 
 impl<'a> Candidates<'a> {
-    /// Asks every rule's header about every event that is not of a foreign domain.
-    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Option<&str>) -> Self {
+    /// Asks every rule's header about every event that is not of a foreign domain; about echoes only the rules that
+    /// want them.
+    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Own<'_>) -> Self {
         let foreign: Vec<bool> = events
             .iter()
-            .map(|event| domain_of(event, own) == Domain::Foreign)
+            .map(|event| domain_of(event, own.domain) == Domain::Foreign)
+            .collect();
+        let echoes: Vec<bool> = events
+            .iter()
+            .map(|event| is_echo(event, own.user))
             .collect();
         let by_rule = set
             .rules
@@ -85,7 +113,8 @@ impl<'a> Candidates<'a> {
             .map(|(rule, header)| Wanted {
                 rule,
                 events: (0..events.len())
-                    .filter(|&at| !foreign[at] && wants(header, &events[at]))
+                    .filter(|&at| !foreign[at] && (header.echoes || !echoes[at]))
+                    .filter(|&at| wants(header, &events[at]))
                     .collect(),
             })
             .filter(|wanted| !wanted.events.is_empty())
@@ -94,6 +123,7 @@ impl<'a> Candidates<'a> {
             set,
             events,
             foreign,
+            echoes,
             by_rule,
         }
     }
@@ -115,8 +145,8 @@ impl<'a> Candidates<'a> {
         let mut decisions: Vec<Decision> = self
             .events
             .iter()
-            .zip(&self.foreign)
-            .map(|(event, &foreign)| undecided(event, foreign))
+            .zip(self.foreign.iter().zip(&self.echoes))
+            .map(|(event, (&foreign, &echo))| undecided(event, foreign, echo))
             .collect();
         let mut answers = answers.into_iter();
         for wanted in &self.by_rule {
@@ -158,8 +188,9 @@ impl<'a> Candidates<'a> {
     }
 }
 
-fn undecided(event: &Event, foreign: bool) -> Decision {
+fn undecided(event: &Event, foreign: bool, echo: bool) -> Decision {
     Decision {
+        echo,
         subject: event.subject(),
         object: event.object().map(ToOwned::to_owned),
         state: if foreign {
@@ -179,7 +210,7 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             version: header.version.clone(),
             binding: BINDING_VERSION,
             lane: lane_of(header, event),
-            concurrency: header.concurrency,
+            concurrency: concurrency_of(header, event),
             debounce: header.debounce,
             priority: header.priority,
         }),
@@ -191,9 +222,17 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
     }
 }
 
+/// A fire while the walk of the one before is unfinished is dropped: it would find the same objects.
+fn concurrency_of(header: &RuleHeader, event: &Event) -> Concurrency {
+    if header.has_each && event.kind == EventKind::Schedule {
+        return Concurrency::Single;
+    }
+    header.concurrency
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::samples::{button, event, rule, set};
     use super::*;
@@ -205,6 +244,25 @@ mod tests {
             json!({"event_type": "assets", "realm": "entity", "operation": "create",
                 "object_id": "A", "system_domain_id": domain}),
         ))
+    }
+
+    fn ours() -> Own<'static> {
+        Own {
+            domain: Some("D"),
+            user: Some("U"),
+        }
+    }
+
+    #[test]
+    fn only_webhooks_of_our_own_user_are_echoes() {
+        let by = |kind, user: Value| event(kind, json!({ "user_id": user }));
+        let own = by(EventKind::Webhook, "U".into());
+        assert!(is_echo(&own, Some("U")));
+        assert!(!is_echo(&own, None), "nobody knows yet");
+        assert!(!is_echo(&by(EventKind::Webhook, "V".into()), Some("U")));
+        assert!(!is_echo(&by(EventKind::Webhook, Value::Null), None));
+        assert!(!is_echo(&by(EventKind::Button, "U".into()), Some("U")));
+        assert!(!is_echo(&by(EventKind::Other, "U".into()), Some("U")));
     }
 
     #[test]
@@ -264,7 +322,7 @@ mod tests {
         asks.has_when = true;
         let rules = set(vec![asks, rule("plain")]);
         let events = [asset_event("D"), asset_event("D"), asset_event("foreign")];
-        let candidates = Candidates::of(&rules, &events, Some("D"));
+        let candidates = Candidates::of(&rules, &events, ours());
         let asked: Vec<_> = candidates
             .to_ask()
             .map(|(h, e)| (h.rule.as_str(), e.len()))

@@ -5,15 +5,19 @@
 //! else has decided meanwhile. What goes wrong before the commit costs a repetition and nothing else.
 
 mod decide;
+mod health;
 #[cfg(test)]
 mod samples;
+mod scheduler;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,9 +25,13 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::engine::When;
 use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
-use crate::store::{Change, Decision, Routed, Routing, Store, StoreError};
+use crate::store::{Breaker, Change, Decision, Routed, Routing, Store, StoreError};
 
-use self::decide::{Candidates, Domain, domain_of, named_rule};
+use self::decide::{Candidates, Domain, Own, domain_of, named_rule};
+use self::health::Health;
+use crate::telemetry::{Part, Readiness};
+
+pub use self::scheduler::Scheduler;
 
 /// The most events that are decided about together. One commit for many is what makes routing fast; more than
 /// this only makes the first of them wait for the last one's `when`.
@@ -106,8 +114,11 @@ pub struct Router {
     scripts: Arc<dyn Scripts>,
     rules: watch::Receiver<Option<Arc<RuleSet>>>,
     domain: watch::Receiver<Option<String>>,
+    user: watch::Receiver<Option<String>>,
+    breaker: Option<Breaker>,
     clock: SharedClock,
     observer: Arc<dyn Observer>,
+    health: Health,
     programs: Programs,
 }
 
@@ -132,10 +143,34 @@ impl Router {
             scripts,
             rules,
             domain,
+            user: watch::Sender::new(None).subscribe(),
+            breaker: None,
             clock,
             observer: Arc::new(()),
+            health: Health::of(Part::Router, Readiness::new()),
             programs: Programs::default(),
         }
+    }
+
+    /// The same router, telling echoes by our own user, who stands in the channel once it is known.
+    #[must_use]
+    pub fn with_own_user(mut self, user: watch::Receiver<Option<String>>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// The same router, breaking circles.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: Breaker) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// The same router, saying in `readiness` how it is.
+    #[must_use]
+    pub fn with_readiness(mut self, readiness: Readiness) -> Self {
+        self.health = Health::of(Part::Router, readiness);
+        self
     }
 
     /// The same router, telling `observer` what it does.
@@ -162,7 +197,18 @@ impl Router {
         let store = Arc::clone(&self.store);
         // Before looking for events, so that one that arrives meanwhile is not missed.
         let changed = store.changed(Change::Routable, POLL);
-        match self.route_batch().await {
+        let step = match AssertUnwindSafe(self.route_batch()).catch_unwind().await {
+            Ok(step) => step,
+            Err(panic) => {
+                self.programs = Programs::default();
+                self.health.panicked(&*panic);
+                return tokio::time::sleep(PAUSE).await;
+            }
+        };
+        if step.is_ok() {
+            self.health.well();
+        }
+        match step {
             Ok(Step::Routed { .. }) => {}
             Ok(Step::Stale) => tokio::time::sleep(PAUSE).await,
             Ok(Step::Idle) => changed.await,
@@ -173,6 +219,7 @@ impl Router {
             }
             Err(error) => {
                 tracing::error!(%error, "routing failed; nothing is lost, it is tried again");
+                self.health.failed(&error);
                 metrics::counter!("cuegate_route_failures_total").increment(1);
                 tokio::time::sleep(PAUSE).await;
             }
@@ -202,25 +249,30 @@ impl Router {
         let Some(rules) = self.rules.borrow_and_update().clone() else {
             return Ok(Step::NoRules);
         };
-        let own = self.domain.borrow_and_update().clone();
+        let domain = self.domain.borrow_and_update().clone();
+        let user = self.user.borrow().clone();
+        let own = Own {
+            domain: domain.as_deref(),
+            user: user.as_deref(),
+        };
         let began = Instant::now();
         let unrouted = self.store.unrouted(BATCH_MAX).await?;
         if unrouted.events.is_empty() {
             return Ok(Step::Idle);
         }
         let events: Vec<Arc<Event>> = unrouted.events.into_iter().map(Arc::new).collect();
-        let nameless = |event: &Arc<Event>| domain_of(event, own.as_deref()) == Domain::Unknown;
+        let nameless = |event: &Arc<Event>| domain_of(event, own.domain) == Domain::Unknown;
         if events.iter().any(nameless) {
             return Ok(Step::NoDomain);
         }
-        let candidates = Candidates::of(&rules, &events, own.as_deref());
+        let candidates = Candidates::of(&rules, &events, own);
         let answers = self.ask(&rules, &candidates).await?;
         let decisions = candidates.decide(answers);
         let routing = Routing {
             batch: unrouted.batch,
             rule_set: rules.id.clone(),
             decisions: decisions.clone(),
-            breaker: None,
+            breaker: self.breaker,
             at: self.clock.now(),
         };
         match self.store.route(routing).await? {

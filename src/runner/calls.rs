@@ -6,24 +6,28 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::iconik::{CallError, Reply};
-use crate::model::{Answer, Call, DeadClass, Effect, Failure, ParkedClass, format_duration};
+use crate::iconik::{CallError, Permit, Reply};
+use crate::model::{Answer, Call, DeadClass, Effect, Failure, Retry, format_duration};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Intent, JournalEntry, Settlement, Waits};
 
 use super::backoff::jitter;
-use super::decision::{Again, Decision, Reopen, Sent, decide_after, decide_before};
+use super::decision::{Again, Decision, Doubt, LineState, Sent, decide_after};
 use super::door::{Asked, Door};
+use super::doubts::{Reopened, later, sent};
+use super::line::Outage;
+use super::mark::{mark_of, marked};
+use super::parking::park;
 use super::permission::{at_call, permit};
 use super::programs::Known;
-use super::progress::{End, Progress, between, words};
+use super::progress::{End, Progress, after, words};
 
 /// A call that may be made, as everything behind the permission sees it.
 pub(super) struct Wanted<'a> {
     known: &'a Known,
-    asked: &'a Asked<'a>,
-    call: &'a Call,
-    class: RepeatClass,
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) call: &'a Call,
+    pub(super) doubt: Doubt,
 }
 
 /// An outcome that ends a step.
@@ -46,13 +50,18 @@ impl Door {
         let wanted = Wanted::permitted(known, progress, asked, call)
             .map_err(|failure| progress.dead(*failure))?;
         if let Some(kept) = self.kept(&wanted) {
-            count(call, "kept");
+            count_as(call, "kept");
             let at = self.clock.now();
             let answer = Answer {
                 at,
                 ..Answer::clone(&kept)
             };
             return self.answer(asked, progress, answer, Duration::ZERO).await;
+        }
+        if let Some(open) = progress.open.clone()
+            && let Reopened::Answered = self.reopen(&wanted, progress, open).await?
+        {
+            return Ok(());
         }
         let Outcome { answer, took } = self.exchange(&wanted, progress).await?;
         self.answer(asked, progress, answer, took).await?;
@@ -66,16 +75,34 @@ impl Door {
         wanted: &Wanted<'_>,
         progress: &mut Progress,
     ) -> Result<Outcome, End> {
-        self.outside.admit().await;
+        let permit = self.admit(wanted, progress).await?;
         let repeated = progress.open.is_some();
         self.open_intent(wanted, progress).await?;
+        let call = match &progress.open {
+            Some(open) => sent(wanted, open),
+            None => wanted.call,
+        };
         let began = Instant::now();
-        let outcome = self.outside.send(wanted.call).await;
+        let outcome = self.line.send(permit, call).await;
         let took = began.elapsed();
-        count(wanted.call, outcome_label(&outcome));
+        count(call, &outcome);
         metrics::histogram!("cuegate_call_seconds").record(took);
         let answer = self.conclude(wanted, progress, repeated, outcome).await?;
         Ok(Outcome { answer, took })
+    }
+
+    /// Waits until the call may be sent. Whether writes are paused is asked again afterwards, for that may take long.
+    async fn admit(&self, wanted: &Wanted<'_>, progress: &Progress) -> Result<Permit, End> {
+        let is_write = wanted.class() != RepeatClass::Safe;
+        if is_write {
+            self.hold_write(progress)?;
+        }
+        let admitted = self.line.admit(&progress.share()).await;
+        let permit = admitted.map_err(|Outage| End::Settle(Settlement::Released))?;
+        if is_write {
+            self.hold_write(progress)?;
+        }
+        Ok(permit)
     }
 
     fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Answer>> {
@@ -90,35 +117,23 @@ impl Door {
         }
     }
 
-    /// Makes the intent of a write durable, or parks the run if it was there already and is not to be repeated.
+    /// Makes the intent of a write durable, unless it is open already.
     async fn open_intent(&self, wanted: &Wanted<'_>, progress: &mut Progress) -> Result<(), End> {
-        let now = self.clock.now();
-        if let Some(open) = &progress.open {
-            let retry = &wanted.known.header.retry;
-            // A clock that was set back says nothing about how old the intent is.
-            let age = if open.at > now {
-                Duration::MAX
-            } else {
-                between(open.at, now)
-            };
-            return match decide_before(wanted.class, age, retry) {
-                Reopen::Repeat => Ok(()),
-                Reopen::Park => {
-                    let doubt = "the gateway stopped, or waited, before an answer arrived";
-                    Err(park(wanted, open, doubt))
-                }
-            };
-        }
-        if wanted.class == RepeatClass::Safe {
+        if progress.open.is_some() || wanted.class() == RepeatClass::Safe {
             return Ok(());
         }
-        let intent = Intent {
-            number: progress.next_step(),
-            digest: wanted.asked.digest,
-            effect: Effect::Call(wanted.call.clone()),
-            at: now,
+        let number = progress.next_step();
+        let call = match wanted.class() {
+            RepeatClass::Creating => marked(wanted.call, &mark_of(&progress.run, number)),
+            _ => wanted.call.clone(),
         };
-        self.append(progress, JournalEntry::Intent(intent.clone()))
+        let intent = Intent {
+            number,
+            digest: wanted.asked.digest,
+            effect: Effect::Call(call),
+            at: self.clock.now(),
+        };
+        self.append(progress, vec![JournalEntry::Intent(intent.clone())])
             .await?;
         progress.open = Some(intent);
         Ok(())
@@ -135,14 +150,11 @@ impl Door {
         let failing_since = progress.run.failing_since.unwrap_or(now);
         let sent = Sent {
             method: wanted.call.method,
-            class: wanted.class,
+            doubt: wanted.doubt,
             repeated,
-            intent_age: progress
-                .open
-                .as_ref()
-                .map_or(Duration::ZERO, |open| between(open.at, now)),
-            failing_for: between(failing_since, now),
-            retry: &wanted.known.header.retry,
+            failing_for: self.line.usable(failing_since, now),
+            retry: wanted.retry(),
+            line: self.line_state(),
         };
         let (at, trouble) = match &outcome {
             Ok(reply) => (reply.at, String::new()),
@@ -151,37 +163,59 @@ impl Door {
         match decide_after(outcome, sent) {
             Decision::Answer { status, body } => Ok(Answer { status, body, at }),
             Decision::Again(again) => {
-                if again.nothing_happened {
-                    self.withdraw(progress).await?;
-                }
+                self.withdraw_if(again.nothing_happened, progress).await?;
                 Err(wait(wanted, again, now, failing_since, &trouble))
             }
+            Decision::Release { nothing_happened } => {
+                self.withdraw_if(nothing_happened, progress).await?;
+                Err(End::Settle(Settlement::Released))
+            }
+            Decision::LookUp => {
+                let until = after(now, self.index_lag);
+                Err(later(wanted, until, Some(failing_since), &trouble))
+            }
             Decision::Park => Err(match &progress.open {
-                Some(open) => park(wanted, open, &trouble),
+                Some(open) => park(progress.run.id, open, &trouble),
                 None => progress.dead(*wanted.failure(DeadClass::ApiError, &trouble)),
             }),
-            Decision::GiveUp => {
+            Decision::GiveUp { nothing_happened } => {
+                self.withdraw_if(nothing_happened, progress).await?;
                 let failure = wanted.given_up(sent.failing_for, &trouble);
-                Err(progress.dead(*failure))
+                Err(progress.given_up(*failure))
             }
             Decision::TooLarge => {
                 let failure = wanted.failure(DeadClass::Limit, &trouble);
                 Err(progress.dead(*failure))
             }
             Decision::Malformed => {
-                if !repeated {
-                    self.withdraw(progress).await?;
-                }
+                self.withdraw_if(!repeated, progress).await?;
                 let failure = wanted.failure(DeadClass::ScriptError, &trouble);
                 Err(progress.dead(*failure))
             }
         }
     }
 
-    async fn withdraw(&self, progress: &mut Progress) -> Result<(), End> {
+    fn line_state(&self) -> LineState {
+        if self.line.is_open() {
+            LineState::Open
+        } else if self.line.has_answered() {
+            LineState::Sound
+        } else {
+            LineState::Unproven
+        }
+    }
+
+    async fn withdraw_if(
+        &self,
+        nothing_happened: bool,
+        progress: &mut Progress,
+    ) -> Result<(), End> {
+        if !nothing_happened {
+            return Ok(());
+        }
         if let Some(open) = progress.open.take() {
             let number = open.number;
-            self.append(progress, JournalEntry::Withdrawn { number })
+            self.append(progress, vec![JournalEntry::Withdrawn { number }])
                 .await?;
         }
         Ok(())
@@ -197,18 +231,31 @@ impl<'a> Wanted<'a> {
         call: &'a Call,
     ) -> Result<Self, Box<Failure>> {
         let operation = permit(&known.program, call)?;
+        let doubt = Doubt {
+            class: operations::class_of(operation, call.body.as_ref()),
+            can_be_looked_up: operations::look_up(operation).is_some(),
+        };
         let wanted = Self {
             known,
             asked,
             call,
-            class: operations::class_of(operation, call.body.as_ref()),
+            doubt,
         };
         wanted.within_limits(progress)?;
         Ok(wanted)
     }
 
+    /// What the rule says about retries.
+    pub(super) fn retry(&self) -> &'a Retry {
+        &self.known.header.retry
+    }
+
+    fn class(&self) -> RepeatClass {
+        self.doubt.class
+    }
+
     fn may_be_kept(&self) -> bool {
-        self.call.cacheable && self.class == RepeatClass::Safe
+        self.call.cacheable && self.class() == RepeatClass::Safe
     }
 
     fn failure(&self, class: DeadClass, message: &str) -> Box<Failure> {
@@ -241,7 +288,7 @@ impl<'a> Wanted<'a> {
         let limits = self.known.header.limits;
         let (name, limit) = if progress.next_step() >= limits.calls_per_run {
             ("calls_per_run", limits.calls_per_run)
-        } else if self.class != RepeatClass::Safe && progress.writes() >= limits.writes_per_run {
+        } else if self.class() != RepeatClass::Safe && progress.writes() >= limits.writes_per_run {
             ("writes_per_run", limits.writes_per_run)
         } else {
             return Ok(());
@@ -272,7 +319,7 @@ fn wait(
     trouble: &str,
 ) -> End {
     let pause = again.pause.at_least + jitter(again.pause.jitter, fastrand::f64());
-    let until = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    let until = after(now, pause);
     let reason = format!("{} will be tried again: {trouble}", words(wanted.call));
     End::Settle(Settlement::Waiting {
         waits: Waits::Retry,
@@ -282,29 +329,12 @@ fn wait(
     })
 }
 
-/// Hands the run to a person: what was sent, what is unknown, what can be done.
-fn park(wanted: &Wanted<'_>, open: &Intent, doubt: &str) -> End {
-    let how = match wanted.class {
-        RepeatClass::Safe | RepeatClass::Idempotent => {
-            "Sending it again would overwrite what was changed since"
-        }
-        RepeatClass::Creating => "Sending it again may make a second one",
-        RepeatClass::Acting => "Sending it again may set it off twice",
-    };
-    let reason = format!(
-        "step {}, {}, was to be sent at {} and may or may not have happened: {doubt}. {how}. Look in Iconik \
-         which of the two it is; later runs of this lane wait for a decision.",
-        open.number,
-        words(wanted.call),
-        open.at.round(jiff::Unit::Second).unwrap_or(open.at),
-    );
-    End::Settle(Settlement::Parked {
-        class: ParkedClass::Uncertain,
-        reason,
-    })
+/// Counts a call by its outcome.
+pub(super) fn count(call: &Call, outcome: &Result<Reply, CallError>) {
+    count_as(call, outcome_label(outcome));
 }
 
-fn count(call: &Call, outcome: &'static str) {
+fn count_as(call: &Call, outcome: &'static str) {
     let method = call.method.as_str();
     metrics::counter!("cuegate_calls_total", "method" => method, "outcome" => outcome).increment(1);
 }

@@ -18,9 +18,6 @@ use super::backoff::ceiling;
 /// changed the object, and a repetition would undo that.
 pub(super) const YOUNG: Duration = Duration::from_secs(60);
 
-/// The last repetition of an idempotent call comes this much before it is too old.
-const LAST_CALL: Duration = Duration::from_secs(5);
-
 /// The pause while Iconik does not accept the credentials. A person has to act first, however long it takes,
 /// so the time is not counted.
 const UNAUTHORIZED: Pause = Pause {
@@ -35,15 +32,35 @@ pub(super) struct Sent<'a> {
     /// How it was sent.
     pub(super) method: Method,
     /// What may be done when nobody knows whether it happened.
-    pub(super) class: RepeatClass,
+    pub(super) doubt: Doubt,
     /// Whether it had been sent before, with an outcome that proves nothing.
     pub(super) repeated: bool,
-    /// The age of its intent.
-    pub(super) intent_age: Duration,
-    /// How long the call has been failing.
+    /// How long the call has been failing, outages left out.
     pub(super) failing_for: Duration,
     /// What the rule says about retries.
     pub(super) retry: &'a Retry,
+    /// How Iconik as a whole is.
+    pub(super) line: LineState,
+}
+
+/// What may be done about a call of which nobody knows whether it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doubt {
+    /// The operation's repeat class.
+    pub(super) class: RepeatClass,
+    /// Whether what it creates can be looked for.
+    pub(super) can_be_looked_up: bool,
+}
+
+/// How Iconik as a whole is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineState {
+    /// It works.
+    Sound,
+    /// Nothing is known, because it has not answered yet: a failure may be one of an outage.
+    Unproven,
+    /// The circuit is open.
+    Open,
 }
 
 /// What to do about an intent that was found open, before anything is sent.
@@ -51,6 +68,10 @@ pub(super) struct Sent<'a> {
 pub(super) enum Reopen {
     /// Send it again.
     Repeat,
+    /// Look for what it may have made.
+    LookUp,
+    /// Read its target.
+    Examine,
     /// Ask a person.
     Park,
 }
@@ -67,10 +88,21 @@ pub(super) enum Decision {
     },
     /// Later again.
     Again(Again),
+    /// As soon as Iconik can be used again, as if the run had not been claimed. Whether nothing that was sent can have
+    /// happened.
+    Release {
+        /// As in [`Again`].
+        nothing_happened: bool,
+    },
+    /// Look for what it may have made, when the index must know of it.
+    LookUp,
     /// A person must decide, because it may have happened.
     Park,
     /// It has failed for too long.
-    GiveUp,
+    GiveUp {
+        /// As in [`Again`].
+        nothing_happened: bool,
+    },
     /// It was carried out, and the answer is more than a journal may hold.
     TooLarge,
     /// It was not sent and never can be.
@@ -98,13 +130,17 @@ pub(super) struct Pause {
 }
 
 /// Decides about an intent that was found open.
-pub(super) fn decide_before(class: RepeatClass, open_for: Duration, retry: &Retry) -> Reopen {
-    let repeat = match class {
-        RepeatClass::Safe => true,
-        RepeatClass::Idempotent => open_for < YOUNG,
-        RepeatClass::Creating | RepeatClass::Acting => retry.uncertain == Uncertain::Repeat,
-    };
-    if repeat { Reopen::Repeat } else { Reopen::Park }
+pub(super) fn decide_before(doubt: Doubt, open_for: Duration, retry: &Retry) -> Reopen {
+    match doubt.class {
+        RepeatClass::Safe => Reopen::Repeat,
+        RepeatClass::Idempotent if open_for < YOUNG => Reopen::Repeat,
+        RepeatClass::Idempotent => Reopen::Examine,
+        RepeatClass::Creating if doubt.can_be_looked_up => Reopen::LookUp,
+        RepeatClass::Creating | RepeatClass::Acting => match retry.uncertain {
+            Uncertain::Repeat => Reopen::Repeat,
+            Uncertain::Park => Reopen::Park,
+        },
+    }
 }
 
 /// Decides about the outcome of a call that was sent.
@@ -152,19 +188,22 @@ impl Sent<'_> {
         self.method == Method::Delete && self.repeated
     }
 
-    fn failed(&self, proof: Proof, mut pause: Pause) -> Decision {
+    fn failed(&self, proof: Proof, pause: Pause) -> Decision {
         let nothing_happened = proof == Proof::NothingHappened && !self.repeated;
         if !nothing_happened {
-            let age_then = self.intent_age + LAST_CALL + pause.at_least;
-            if decide_before(self.class, age_then, self.retry) == Reopen::Park {
-                return Decision::Park;
-            }
-            if self.class == RepeatClass::Idempotent {
-                pause.jitter = pause.jitter.min(YOUNG - age_then);
+            // What grows old until it is looked at again is examined then.
+            match decide_before(self.doubt, Duration::ZERO, self.retry) {
+                Reopen::Park => return Decision::Park,
+                Reopen::LookUp => return Decision::LookUp,
+                Reopen::Repeat | Reopen::Examine => {}
             }
         }
-        if pause.counted && self.failing_for >= self.retry.max_age {
-            return Decision::GiveUp;
+        if self.line == LineState::Open {
+            return Decision::Release { nothing_happened };
+        }
+        let too_long = pause.counted && self.failing_for >= self.retry.max_age;
+        if too_long && self.line == LineState::Sound {
+            return Decision::GiveUp { nothing_happened };
         }
         Decision::Again(Again {
             nothing_happened,

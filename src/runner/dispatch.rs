@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::model::{LogLine, Run};
+use crate::model::{LogLine, RuleId, Run};
 use crate::store::{Change, Claiming, Fenced, Lease, Settle, Settlement, StoreError, Waits};
 
 use super::Runner;
@@ -44,11 +44,14 @@ impl Runner {
     /// Runs until `shutdown` completes, then leaves every run at its next step, as far as the drain allows.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
+        let watch = self.watch();
+        tokio::pin!(watch);
         let mut underway = Underway::default();
         loop {
             let settled = self.settle(&mut underway).await;
             // Before looking for runs, so that one that becomes ready meanwhile is not missed.
             let changed = self.store.changed(Change::Claimable, POLL);
+            let closing = self.line.closing();
             let claimed = match settled {
                 Ok(()) => self.claim(&mut underway).await,
                 Err(error) => Err(error),
@@ -58,11 +61,18 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
+                () = &mut watch => {}
                 () = self.next_end(&mut underway), if !underway.tasks.is_empty() => {}
+                () = closing => {}
                 () = rest(claimed, changed), if due => {}
             }
         }
         self.drain(underway).await;
+    }
+
+    /// Keeps up with what the runs depend on besides their own steps; never completes.
+    async fn watch(&self) {
+        tokio::join!(self.line.watch(), self.stops.watch());
     }
 
     /// One round without the loop: claims once, drives every claimed run to its settlement, and says how many.
@@ -72,6 +82,7 @@ impl Runner {
     /// When the store failed. Runs that were claimed stay claimed then.
     pub async fn step(&self) -> Result<usize, StoreError> {
         let mut underway = Underway::default();
+        self.stops.refresh().await?;
         self.claim(&mut underway).await?;
         let claimed = underway.tasks.len();
         while !underway.tasks.is_empty() {
@@ -86,12 +97,9 @@ impl Runner {
         let now = self.clock.now();
         let (_, next_due) = self.store.wake_due(now).await?;
         let free = self.free(underway);
-        if free > 0 {
-            let claiming = Claiming {
-                limit: free,
-                per_rule: self.options.per_rule,
-                narrowed: Vec::new(),
-            };
+        // Whatever a run is about to do, it most likely needs Iconik.
+        if free > 0 && !self.line.is_open() {
+            let claiming = self.claiming(underway, free);
             for claim in self.store.claim(claiming, now).await? {
                 let (lease, run) = (claim.lease, claim.run.clone());
                 let driver = Arc::clone(&self.driver);
@@ -103,6 +111,19 @@ impl Runner {
         }
         metrics::gauge!("cuegate_runs_claimed").set(f64::from(count(underway.tasks.len())));
         Ok(next_due.map_or(POLL, |due| between(now, due)))
+    }
+
+    fn claiming(&self, underway: &Underway, limit: usize) -> Claiming {
+        let claimed = |rule: &RuleId| {
+            let runs = underway.claimed.values();
+            runs.filter(|(_, run)| run.rule == *rule).count()
+        };
+        let mut strikes = self.driver.strikes();
+        Claiming {
+            limit,
+            per_rule: self.options.per_rule,
+            narrowed: strikes.bounds(self.options.workers, claimed, Instant::now()),
+        }
     }
 
     fn free(&self, underway: &Underway) -> usize {

@@ -3,21 +3,28 @@
 //! Permission, then the intent durable in the journal, then the call, then its answer in the journal. So a write
 //! is never sent that the store does not know of, and one of which nobody knows whether it happened is found
 //! again as an open intent. Reads leave no intent; repeating them costs nothing. `calls` speaks with Iconik,
-//! `waiting` with the clock.
+//! `egress` with other systems, `waiting` with the clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
-use crate::model::{Answer, DeadClass, Digest, Effect, EgressCall, Failure, Step};
-use crate::store::{Append, Fenced, JournalEntry, StateStep, Store, StoreError};
+use crate::egress::Egress;
+use crate::model::{Answer, Digest, Effect, Step};
+use crate::operations::{self, Proof};
+use crate::store::{
+    Adopted, Adoption, Append, Fenced, JournalEntry, StateStep, Store, StoreError, WalkPage,
+};
 
+use super::line::Line;
 use super::lookups::Lookups;
 use super::programs::Known;
 use super::progress::{End, Progress};
-use super::{Observer, Outside, Performed};
+use super::stops::Stops;
+use super::{Observer, Performed};
 
 /// How long a run keeps trying to write into a journal that cannot be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
@@ -32,10 +39,18 @@ const STORE_PAUSE_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) store: Arc<dyn Store>,
-    pub(super) outside: Arc<dyn Outside>,
+    pub(super) line: Arc<Line>,
+    pub(super) targets: Arc<Egress>,
     pub(super) clock: SharedClock,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) lookups: Lookups,
+    pub(super) stops: Arc<Stops>,
+    /// Whom Iconik takes us for, once it has said so.
+    pub(super) own_user: OnceLock<String>,
+    /// Since when nobody but this process sends anything.
+    pub(super) since: Timestamp,
+    /// How long Iconik's index may not know of a change.
+    pub(super) index_lag: Duration,
 }
 
 /// What a run asks for at its next step.
@@ -59,10 +74,10 @@ impl Door {
         let asked = Asked { effect, digest };
         match effect {
             Effect::Call(call) => self.call(known, progress, &asked, call).await,
-            Effect::Sleep(sleep) => self.sleep(progress, &asked, sleep).await,
+            Effect::Sleep(sleep) => self.sleep(known, progress, &asked, sleep).await,
             Effect::WaitForEvent(wait) => self.wait_for_event(progress, &asked, wait).await,
             Effect::WaitForJob(wait) => self.wait_for_job(known, progress, &asked, wait).await,
-            Effect::Egress(call) => Err(progress.dead(no_target(call))),
+            Effect::Egress(call) => self.egress(known, progress, &asked, call).await,
             Effect::State(call) => {
                 let step = StateStep {
                     lease: progress.lease,
@@ -93,6 +108,21 @@ impl Door {
         }
     }
 
+    /// Stores a page of a walk; answers how many objects it has found.
+    pub(super) async fn extend_walk(
+        &self,
+        progress: &Progress,
+        page: &WalkPage,
+    ) -> Result<u64, End> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.extend_walk(page.clone()).await {
+                Ok(found) => return found.ok_or(End::Gone),
+                Err(error) => patience.rest(self, progress, error).await?,
+            }
+        }
+    }
+
     /// Journals the answer of the step.
     pub(super) async fn answer(
         &self,
@@ -108,37 +138,64 @@ impl Door {
             effect: asked.effect.clone(),
             answer,
         };
-        self.append(progress, JournalEntry::Answer(Box::new(step.clone())))
-            .await?;
+        let mut entries = vec![JournalEntry::Answer(Box::new(step.clone()))];
+        if let Some(object) = made_by(&step) {
+            entries.push(JournalEntry::Made {
+                number: step.number,
+                object,
+            });
+        }
+        self.append(progress, entries).await?;
         self.answered(progress, step, took);
         Ok(())
     }
 
-    fn answered(&self, progress: &mut Progress, step: Step, took: Duration) {
+    /// Takes a found object as the answer of the open write, if nobody else may have made it.
+    pub(super) async fn adopt(
+        &self,
+        progress: &Progress,
+        adoption: Adoption,
+    ) -> Result<Adopted, End> {
+        let mut patience = Patience::new();
+        loop {
+            match self.store.adopt(adoption.clone()).await {
+                Ok(adopted) => return Ok(adopted),
+                Err(error) => patience.rest(self, progress, error).await?,
+            }
+        }
+    }
+
+    /// The step that the store has written is answered.
+    pub(super) fn answered(&self, progress: &mut Progress, step: Step, took: Duration) {
         self.observer
             .effect_performed(&progress.run, &Performed { step: &step, took });
         progress.answered(step);
     }
 
-    /// Writes into the journal, with the lines logged so far.
+    /// Writes into the journal, in one transaction, with the lines logged so far.
     pub(super) async fn append(
         &self,
         progress: &mut Progress,
-        entry: JournalEntry,
+        entries: Vec<JournalEntry>,
     ) -> Result<(), End> {
-        let append = Append {
-            lease: progress.lease,
-            entry,
-            logs: std::mem::take(&mut progress.logs),
-        };
+        let lease = progress.lease;
+        let mut logs = std::mem::take(&mut progress.logs);
+        let batch: Vec<Append> = entries
+            .into_iter()
+            .map(|entry| Append {
+                lease,
+                entry,
+                logs: std::mem::take(&mut logs),
+            })
+            .collect();
         let mut patience = Patience::new();
         let fenced = loop {
-            match self.store.append(vec![append.clone()]).await {
+            match self.store.append(batch.clone()).await {
                 Ok(fenced) => break fenced,
                 Err(error) => patience.rest(self, progress, error).await?,
             }
         };
-        if fenced.first() == Some(&Fenced::Written) {
+        if fenced.iter().all(|fenced| *fenced == Fenced::Written) {
             Ok(())
         } else {
             Err(End::Gone)
@@ -181,10 +238,16 @@ impl Patience {
     }
 }
 
-fn no_target(call: &EgressCall) -> Failure {
-    let message = format!(
-        "there is no target `{}` under [egress] in the configuration",
-        call.target
-    );
-    Failure::new(DeadClass::Permission, message)
+/// The object that a create has made, where a look-up could take it for what another one has made.
+fn made_by(step: &Step) -> Option<String> {
+    let Effect::Call(call) = &step.effect else {
+        return None;
+    };
+    let look_up = operations::look_up_of(call.method, &call.path)?;
+    let was_made = (200..300).contains(&step.answer.status);
+    let (Proof::Object(_), true) = (look_up.proof, was_made) else {
+        return None;
+    };
+    let id = step.answer.body.get("id")?;
+    id.as_str().map(str::to_owned)
 }

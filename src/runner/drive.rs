@@ -3,25 +3,34 @@
 //! Between two steps a run is nothing but its journal, so that is where it can be left at any time. Nothing that
 //! goes wrong around the script (the store, the sandbox, a stop) ends a run; it only ends the claim.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::clock::SharedClock;
-use crate::engine::{Advance, Moment, Outcome};
+use crate::engine::{Advance, Outcome};
 use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
-use crate::store::{Claim, Settle, Settlement};
+use crate::store::{Claim, Pause, PauseScope, Settle, Settlement, StoreError, Waits};
 
 use super::door::Door;
 use super::programs::{Known, Programs};
-use super::progress::{End, Progress, between};
-use super::{Observer, Scripts};
+use super::progress::{End, Progress, after, between, expires_at};
+use super::strikes::{RECENT, STRIKES_MAX, Strikes};
+use super::{Observer, Scripts, walking};
 
 /// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
 const JOURNAL_BYTES_MAX: usize = 8 << 20;
 
 /// A run that was claimed this often and never got an answer journaled has stopped the gateway each time.
 const CLAIMS_WITHOUT_PROGRESS_MAX: u32 = 5;
+
+/// How old a run becomes whose rule cannot be read: what `expires` is where a header says nothing.
+const UNREADABLE_MAX: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long such a run waits before the next try.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(60);
 
 /// What it takes to drive a run.
 #[derive(Debug)]
@@ -31,6 +40,7 @@ pub(super) struct Driver {
     pub(super) programs: Programs,
     pub(super) clock: SharedClock,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) strikes: Mutex<Strikes>,
     /// Set once, when runs are to be left at their next step.
     pub(super) stopping: AtomicBool,
 }
@@ -70,9 +80,10 @@ impl Driver {
             Ok(known) => known,
             Err(end) => return end,
         };
+        let expires_at = expires_at(&progress.run, known.header.expires);
         loop {
             if let Err(end) = self.step(&known, progress).await {
-                return end;
+                return end.no_later_than(expires_at);
             }
         }
     }
@@ -82,23 +93,44 @@ impl Driver {
         let run = &progress.run;
         let found = self.programs.known(&run.rule_set, &run.rule).await;
         let known = found
-            .map_err(|error| {
-                End::own_trouble(
-                    &self.clock,
-                    progress,
-                    &format!("the rule cannot be read: {error}"),
-                )
-            })?
+            .map_err(|error| self.unreadable(progress, &error))?
             .filter(|known| known.header.version == run.version)
-            .ok_or_else(|| progress.dead(version_missing(run)))?;
-        let age = between(run.created_at, self.clock.now());
-        if age > known.header.expires {
-            return Err(progress.dead(expired(known.header.expires)));
+            .ok_or_else(|| progress.given_up(version_missing(run)))?;
+        if self.clock.now() >= expires_at(run, known.header.expires) {
+            return Err(progress.given_up(expired(known.header.expires)));
         }
         if run.attempt > CLAIMS_WITHOUT_PROGRESS_MAX {
-            return Err(progress.dead(crashed(run.attempt)));
+            return Err(progress.given_up(crashed(run.attempt)));
         }
         Ok(known)
+    }
+
+    /// What becomes of a run whose rule cannot be read: it waits, for a row can be restored, but not for ever.
+    fn unreadable(&self, progress: &Progress, error: &StoreError) -> End {
+        let run = &progress.run;
+        let now = self.clock.now();
+        let trouble = format!(
+            "rule set {}, which holds its rule `{}`, cannot be read: {error}",
+            run.rule_set, run.rule
+        );
+        if between(run.created_at, now) > UNREADABLE_MAX {
+            let mut failure = expired(UNREADABLE_MAX);
+            failure.message = format!("{}, and {trouble}", failure.message);
+            return progress.given_up(failure);
+        }
+        if !matches!(error, StoreError::Corrupt(_)) {
+            return End::own_trouble(&self.clock, progress, &trouble);
+        }
+        tracing::error!(run = %run.id, trouble, "a run cannot go on until the rule set is restored");
+        End::Settle(Settlement::Waiting {
+            waits: Waits::Gateway,
+            until: after(now, UNREADABLE_PAUSE),
+            reason: format!(
+                "{trouble}. It is tried again until the run is {} old: restore the row from a backup, or cancel the run",
+                format_duration(UNREADABLE_MAX)
+            ),
+            failing_since: run.failing_since,
+        })
     }
 
     /// Advances to the next effect and performs it.
@@ -109,28 +141,73 @@ impl Driver {
         if progress.bytes() > JOURNAL_BYTES_MAX {
             return Err(progress.dead(journal_full(progress)));
         }
-        let moment = Moment {
-            started_at: progress.started_at(),
-        };
+        if walking::is_done(known, progress) {
+            return Err(End::Settle(Settlement::Succeeded));
+        }
+        let moment = walking::moment(known, progress);
         let advanced = self
             .scripts
             .advance(
                 &known.program,
                 progress.run.id,
-                moment,
+                &moment,
                 &progress.event,
-                &progress.journal,
+                progress.journal_from(walking::first_step(&moment)),
             )
             .await;
-        let Advance { outcome, logs } =
+        let advanced =
             advanced.map_err(|trouble| End::own_trouble(&self.clock, progress, &trouble))?;
+        let Advance { outcome, logs } = advanced.advance;
+        if advanced.workers_lost > 0 {
+            self.struck(&progress.run, advanced.workers_lost, &outcome)
+                .await;
+        }
         progress.logs = logs;
         match outcome {
             Outcome::Effect(effect) => self.door.perform(known, progress, &effect).await,
             Outcome::Finished => Err(ended(progress, Settlement::Succeeded)),
+            Outcome::Found(query) => Err(self.walk(known, progress, &query).await),
             Outcome::Skipped(reason) => Err(ended(progress, Settlement::Skipped { reason })),
             Outcome::Failed(failure) => Err(progress.dead(progress.skew(failure))),
         }
+    }
+}
+
+impl Driver {
+    /// Takes note of workers that a rule has broken, and puts it in quarantine if they were too many.
+    async fn struck(&self, run: &Run, workers: u32, outcome: &Outcome) {
+        let is_out = self.strikes().record(&run.rule, workers, Instant::now());
+        if !is_out {
+            return;
+        }
+        let lastly = match outcome {
+            Outcome::Failed(failure) => failure.message.as_str(),
+            _ => "a worker died and a second one came through",
+        };
+        let reason = format!(
+            "rule `{rule}` (version {}) crashed or exhausted its workers {STRIKES_MAX} times within {}, lastly in run {}: \
+             {lastly}. Its events and runs are kept. Mend the rule, then `cuegate resume --rule {rule}`",
+            run.version,
+            format_duration(RECENT),
+            run.id,
+            rule = run.rule,
+        );
+        tracing::error!(rule = %run.rule, reason, "a rule is in quarantine");
+        let pause = Pause {
+            scope: PauseScope::Rule(run.rule.clone()),
+            quarantine: true,
+            reason,
+            since: self.clock.now(),
+        };
+        if let Err(error) = self.door.store.pause(pause).await {
+            tracing::error!(rule = %run.rule, %error, "the quarantine of a rule could not be stored; its next strikes ask for it again");
+        }
+    }
+
+    /// The recent strikes.
+    pub(super) fn strikes(&self) -> MutexGuard<'_, Strikes> {
+        // Strikes are counted, and one count too few does no harm.
+        self.strikes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,45 +1,79 @@
 //! Claims runs, advances them, performs their effects, and settles them.
 //!
 //! `dispatch` is the loop, `drive` one run, `door` the way to the outside; `decision`, `permission` and `backoff`
-//! are what they decide, without any I/O. A run holds a task only while something happens; while it waits it is a
-//! row in the store.
+//! are what they decide, without any I/O; `walking` goes over the objects of `each`. A run holds a task only while
+//! something happens; while it waits it is a row in the store.
 
 mod backoff;
+mod before_image;
 mod calls;
+mod circuit;
 mod decision;
 mod dispatch;
 mod door;
+mod doubts;
 mod drive;
+mod egress;
+mod line;
 mod lookups;
+mod mark;
+mod matching;
+mod outages;
+mod parking;
 mod permission;
 mod programs;
 mod progress;
 #[cfg(test)]
 mod samples;
+mod seeking;
+mod stops;
+mod strikes;
 mod waiting;
+mod walking;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::clock::SharedClock;
+use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
-use crate::iconik::{CallError, IconikClient, Reply};
-use crate::model::{Call, Event, Program, Run, RunId, Step};
+use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
+use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::store::{Settlement, Store};
 
 use self::door::Door;
 use self::drive::Driver;
+use self::line::Line;
 use self::lookups::Lookups;
 use self::programs::Programs;
+use self::stops::Stops;
+
+/// What an advance came to.
+#[derive(Debug)]
+pub struct Advanced {
+    /// The outcome, with what was logged.
+    pub advance: Advance,
+    /// How many workers the script has cost on the way.
+    pub workers_lost: u32,
+}
+
+impl From<Advance> for Advanced {
+    fn from(advance: Advance) -> Self {
+        Self {
+            advance,
+            workers_lost: 0,
+        }
+    }
+}
 
 /// Advances rules.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// Runs a rule from the top to its next effect or to its end.
+    /// Runs a part of a rule from the top to its next effect or to its end. `journal` is that of the part.
     ///
     /// # Errors
     ///
@@ -49,34 +83,45 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String>;
+    ) -> Result<Advanced, String>;
+
+    /// The order key that the rule's `lane` gives each of the events, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::advance`]; that `lane` fails on an event is an answer about that event.
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String>;
 }
 
 /// Sends calls.
 #[async_trait]
 pub trait Outside: Send + Sync + Debug {
-    /// Waits until one call may be sent. Nothing is written down about the call before that.
-    async fn admit(&self);
+    /// Waits until one call may be sent on this account. Nothing is written down about the call before that.
+    async fn admit(&self, share: &Share) -> Permit;
 
     /// Sends one call that was admitted, once.
     ///
     /// # Errors
     ///
     /// By what may be done next.
-    async fn send(&self, call: &Call) -> Result<Reply, CallError>;
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
 impl Outside for IconikClient {
-    async fn admit(&self) {
-        Self::admit(self).await;
+    async fn admit(&self, share: &Share) -> Permit {
+        Self::admit(self, share).await
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
-        self.send_admitted(call).await
+    async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_admitted(permit, call).await
     }
 }
 
@@ -116,10 +161,16 @@ pub struct Options {
     pub concurrency: usize,
     /// The most of them that are of one rule, so that a slow rule leaves room for others.
     pub per_rule: usize,
+    /// How many workers rules are advanced in.
+    pub workers: usize,
+    /// How long Iconik's index may not know of a change.
+    pub index_lag: Duration,
     /// How long a stop waits for runs to come to their next step.
     pub drain: Duration,
     /// Who is told.
     pub observer: Arc<dyn Observer>,
+    /// The other systems that rules may speak to.
+    pub targets: Arc<Egress>,
 }
 
 impl Default for Options {
@@ -127,8 +178,11 @@ impl Default for Options {
         Self {
             concurrency: 64,
             per_rule: 48,
+            workers: 2,
+            index_lag: Duration::from_secs(90),
             drain: Duration::from_secs(50),
             observer: Arc::new(()),
+            targets: Arc::new(Egress::none()),
         }
     }
 }
@@ -138,6 +192,8 @@ impl Default for Options {
 pub struct Runner {
     store: Arc<dyn Store>,
     clock: SharedClock,
+    line: Arc<Line>,
+    stops: Arc<Stops>,
     driver: Arc<Driver>,
     options: Options,
 }
@@ -151,12 +207,19 @@ impl Runner {
         clock: SharedClock,
         options: Options,
     ) -> Self {
+        let stops = Arc::new(Stops::new(Arc::clone(&store)));
+        let line = Arc::new(Line::new(outside, Arc::clone(&clock)));
         let door = Door {
             store: Arc::clone(&store),
-            outside,
+            line: Arc::clone(&line),
+            targets: Arc::clone(&options.targets),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             lookups: Lookups::default(),
+            stops: Arc::clone(&stops),
+            own_user: OnceLock::new(),
+            since: clock.now(),
+            index_lag: options.index_lag,
         };
         let driver = Driver {
             door,
@@ -164,11 +227,14 @@ impl Runner {
             programs: Programs::new(Arc::clone(&store)),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
+            strikes: Mutex::default(),
             stopping: AtomicBool::new(false),
         };
         Self {
             store,
             clock,
+            line,
+            stops,
             driver: Arc::new(driver),
             options,
         }

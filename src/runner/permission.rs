@@ -3,8 +3,10 @@
 //! The scope belongs to the operation, and the operation is found by the path. So a path must mean the same to
 //! the table and to the server that it is sent to: whatever a URL parser would rewrite is refused.
 
-use crate::model::{Call, DeadClass, Diagnostic, Failure, Program};
+use crate::model::{Call, DeadClass, Diagnostic, Failure, Position, Program};
 use crate::operations::{self, Operation};
+
+use super::progress::words;
 
 /// The most suggestions in one message.
 const SUGGESTIONS_MAX: usize = 3;
@@ -27,7 +29,7 @@ pub(super) fn permit(program: &Program, call: &Call) -> Result<&'static Operatio
     };
     match operation.scope {
         Some(scope) if !program.allow.iter().any(|allowed| allowed == scope) => {
-            Err(not_allowed(program, call, scope))
+            Err(missing_scope(program, call.position, &words(call), scope))
         }
         _ => Ok(operation),
     }
@@ -70,11 +72,14 @@ fn unknown(program: &Program, call: &Call) -> Box<Failure> {
     at_call(program, call, DeadClass::ScriptError, message, hint)
 }
 
-fn not_allowed(program: &Program, call: &Call, scope: &str) -> Box<Failure> {
-    let message = format!(
-        "`{} {}` needs the scope `{scope}`, which the rule does not have",
-        call.method, call.path
-    );
+/// The failure of a rule whose header lacks a scope; `words` say what it asked for.
+pub(super) fn missing_scope(
+    program: &Program,
+    position: Option<Position>,
+    words: &str,
+    scope: &str,
+) -> Box<Failure> {
+    let message = format!("{words} needs the scope `{scope}`, which the rule does not have");
     let scopes: Vec<String> = program
         .allow
         .iter()
@@ -83,7 +88,7 @@ fn not_allowed(program: &Program, call: &Call, scope: &str) -> Box<Failure> {
         .map(|scope| format!("{scope:?}"))
         .collect();
     let hint = format!("write in the header: `allow: [{}]`", scopes.join(", "));
-    at_call(program, call, DeadClass::Permission, message, hint)
+    at_place(program, position, DeadClass::Permission, message, hint)
 }
 
 /// A failure at the place of the rule that asked for the call.
@@ -94,12 +99,18 @@ pub(super) fn at_call(
     message: String,
     hint: String,
 ) -> Box<Failure> {
-    let place = Diagnostic::at(
-        &program.main.path,
-        &program.main.source,
-        call.position,
-        message,
-    );
+    at_place(program, call.position, class, message, hint)
+}
+
+/// A failure at a place of the rule.
+pub(super) fn at_place(
+    program: &Program,
+    position: Option<Position>,
+    class: DeadClass,
+    message: String,
+    hint: String,
+) -> Box<Failure> {
+    let place = Diagnostic::at(&program.main.path, &program.main.source, position, message);
     Box::new(Failure {
         file: Some(place.file),
         position: place.position,
@@ -113,7 +124,7 @@ pub(super) fn at_call(
 mod tests {
     use super::super::samples::{call, program};
     use super::*;
-    use crate::model::{Method, Position};
+    use crate::model::Method;
 
     #[test]
     fn reading_needs_no_scope_and_writing_needs_its_own() {

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 
 use crate::clock::SharedClock;
 use crate::engine::BINDING_VERSION;
+use crate::iconik::Share;
 use crate::model::{Call, DeadClass, Digest, Effect, Event, Failure, LogLine, Run, Step};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Claim, Intent, Lease, Settlement, Waits, Walk};
 
 use super::backoff::jitter;
+use super::parking::park;
 
 /// The longest pause after trouble that is our own and not the run's.
 const OWN_TROUBLE_PAUSE: Duration = Duration::from_secs(5);
@@ -39,6 +41,23 @@ impl End {
             failing_since: progress.run.failing_since,
         })
     }
+}
+
+impl End {
+    /// A run that waits goes on at this time at the latest.
+    pub(super) fn no_later_than(mut self, at: Timestamp) -> Self {
+        if let Self::Settle(Settlement::Waiting { until, .. }) = &mut self {
+            *until = at.min(*until);
+        }
+        self
+    }
+}
+
+/// When a run is given up that is still unfinished.
+pub(super) fn expires_at(run: &Run, expires: Duration) -> Timestamp {
+    run.created_at
+        .checked_add(expires)
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// A claimed run with its journal as it grows.
@@ -77,9 +96,23 @@ impl Progress {
         }
     }
 
+    /// On whose account its calls go.
+    pub(super) fn share(&self) -> Share {
+        Share {
+            priority: self.run.priority,
+            rule: self.run.rule.clone(),
+            source: self.event.source.clone(),
+        }
+    }
+
     /// The number of the step that comes next.
     pub(super) fn next_step(&self) -> u32 {
         count(self.journal.iter())
+    }
+
+    /// The journal from a step on.
+    pub(super) fn journal_from(&self, step: usize) -> &[Step] {
+        self.journal.get(step..).unwrap_or_default()
     }
 
     /// The journal's size.
@@ -146,6 +179,21 @@ impl Progress {
         failure
     }
 
+    /// Ends a run that must not go on. What it may have created or set off is a person's to judge first.
+    pub(super) fn given_up(&self, failure: Failure) -> End {
+        match &self.open {
+            Some(open)
+                if matches!(
+                    class_of(&open.effect),
+                    RepeatClass::Creating | RepeatClass::Acting
+                ) =>
+            {
+                park(self.run.id, open, &failure.message)
+            }
+            _ => self.dead(failure),
+        }
+    }
+
     /// Ends the run as dead; a write that is still open then is named, because it may have happened.
     pub(super) fn dead(&self, mut failure: Failure) -> End {
         let told = matches!(failure.class, DeadClass::Diverged | DeadClass::VersionSkew);
@@ -164,22 +212,32 @@ pub(super) fn words(call: &Call) -> String {
     format!("`{} {}`", call.method, call.path)
 }
 
+/// So long after a moment.
+pub(super) fn after(at: Timestamp, pause: Duration) -> Timestamp {
+    at.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
+
 /// The time from one moment to a later one; zero if the clock was set back between them.
 pub(super) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 fn wrote(step: &Step) -> bool {
-    match &step.effect {
-        Effect::Call(call) => class_of(call) != RepeatClass::Safe,
-        other => other.is_write(),
-    }
+    class_of(&step.effect) != RepeatClass::Safe
 }
 
-fn class_of(call: &Call) -> RepeatClass {
-    operations::find(call.method, &call.path).map_or(RepeatClass::Acting, |operation| {
-        operations::class_of(operation, call.body.as_ref())
-    })
+/// What may be done about an effect when nobody knows whether it happened.
+pub(super) fn class_of(effect: &Effect) -> RepeatClass {
+    match effect {
+        Effect::Call(call) => {
+            let operation = operations::find(call.method, &call.path);
+            operation.map_or(RepeatClass::Acting, |operation| {
+                operations::class_of(operation, call.body.as_ref())
+            })
+        }
+        other if other.is_write() => RepeatClass::Acting,
+        _ => RepeatClass::Safe,
+    }
 }
 
 fn bytes_of(step: &Step) -> usize {

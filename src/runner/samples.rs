@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::iconik::CallError;
-use crate::model::{Call, Method, Program, RuleFile, RuleId, RuleVersion};
+use crate::model::{
+    Call, EventId, LaneKey, Method, Program, RuleFile, RuleId, RuleSetId, RuleVersion, Run, RunId,
+    RunState,
+};
 
 pub(super) fn call(method: Method, path: &str) -> Call {
     Call {
@@ -76,5 +79,35 @@ pub(super) fn too_large() -> CallError {
 pub(super) fn malformed() -> CallError {
     CallError::Malformed {
         what: "no URL".to_owned(),
+    }
+}
+
+pub(super) fn run(id: i64) -> Run {
+    Run {
+        id: RunId(id),
+        event: EventId([7; 16]),
+        rule: RuleId::from("tag"),
+        version: RuleVersion::from("1"),
+        rule_set: RuleSetId::from("set"),
+        binding: 1,
+        lane: LaneKey::from("A"),
+        state: RunState::Running,
+        attempt: 1,
+        created_at: "2026-03-01T12:00:00Z".parse().expect("a time"),
+        started_at: None,
+        failing_since: None,
+        due_at: None,
+        waits_for: None,
+        parked: None,
+        object: None,
+        priority: 0,
+        parent: None,
+        origin: None,
+        followed_by: None,
+        released: None,
+        children: None,
+        ended_at: None,
+        reason: None,
+        failure: None,
     }
 }

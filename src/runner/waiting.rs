@@ -9,13 +9,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{Answer, Call, Method, Sleep, WaitForEvent, WaitForJob};
+use crate::model::{
+    Answer, Call, DeadClass, Failure, Method, Sleep, WaitForEvent, WaitForJob, format_duration,
+};
 use crate::store::{EventMark, Settlement, Waits};
 
 use super::calls::{Outcome, Wanted};
 use super::door::{Asked, Door};
+use super::permission::at_place;
 use super::programs::Known;
-use super::progress::{End, Progress};
+use super::progress::{End, Progress, expires_at};
 
 /// The states in which a job of Iconik stays (the enumeration of its documents; which of them are final is inferred).
 const ENDED: [&str; 6] = [
@@ -49,11 +52,16 @@ impl Door {
     /// Answers a sleep whose time has come.
     pub(super) async fn sleep(
         &self,
+        known: &Known,
         progress: &mut Progress,
         asked: &Asked<'_>,
         sleep: &Sleep,
     ) -> Result<(), End> {
         let now = self.clock.now();
+        let expires = known.header.expires;
+        if sleep.until > expires_at(&progress.run, expires) {
+            return Err(progress.dead(*beyond_expiry(known, sleep, expires)));
+        }
         if now < sleep.until {
             return Err(wait(Waits::Time, sleep.until, "asleep".to_owned()));
         }
@@ -123,6 +131,23 @@ impl Door {
         }
         self.answer(asked, progress, answer, took).await
     }
+}
+
+/// The run would be given up in its sleep.
+fn beyond_expiry(known: &Known, sleep: &Sleep, expires: Duration) -> Box<Failure> {
+    let message = format!(
+        "it would sleep until {}, and the rule gives a run up {} after it was made",
+        sleep.until.round(jiff::Unit::Second).unwrap_or(sleep.until),
+        format_duration(expires)
+    );
+    let hint = "sleep for less, or write a longer `expires` in the header; a schedule may be what is meant";
+    at_place(
+        &known.program,
+        sleep.position,
+        DeadClass::Limit,
+        message,
+        hint.to_owned(),
+    )
 }
 
 fn nothing(at: Timestamp) -> Answer {

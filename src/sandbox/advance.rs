@@ -15,13 +15,22 @@ use super::death::{Budget, Death, Stage, Strikes};
 use super::process::Worker;
 use super::protocol::{Answer, Base, Request};
 use super::{Sandbox, SandboxError, too_large};
-use crate::engine::{Advance, Moment, Outcome};
+use crate::engine::{Advance, Moment, Outcome, Part};
 use crate::model::{Event, Failure, Program, RunId, Step};
+
+/// What an advance came to.
+#[derive(Debug)]
+pub struct Advanced {
+    /// The outcome, with what was logged.
+    pub advance: Advance,
+    /// How many workers the script has cost, the kills of others left out unless they came too often to be chance.
+    pub workers_lost: u32,
+}
 
 /// One advance, ready to be tried.
 struct Job<'a> {
     rule: u64,
-    moment: Moment,
+    moment: &'a Moment,
     event: &'a Event,
     journal: &'a [Step],
     marks: Marks,
@@ -38,7 +47,7 @@ struct Marks {
 
 impl Sandbox {
     /// Runs the rule from the top, answering its calls from the journal, to its next call or to its end.
-    /// `moment` must be the same in all advances of a run.
+    /// `moment` must be the same in all advances of a part of a run.
     ///
     /// A script that kills its worker twice, or exceeds its processor time, is an outcome and not an error.
     ///
@@ -49,10 +58,10 @@ impl Sandbox {
         &self,
         program: &Arc<Program>,
         run: RunId,
-        moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, SandboxError> {
+    ) -> Result<Advanced, SandboxError> {
         let rule = self.number_of(program);
         let marks = self.marks(run, moment, event, journal);
         let job = Job {
@@ -87,13 +96,24 @@ impl Sandbox {
             }
         };
         metrics::histogram!("cuegate_sandbox_advance_seconds").record(begun.elapsed());
-        Ok(advance)
+        Ok(Advanced {
+            advance,
+            workers_lost: strikes.held_against(),
+        })
     }
 
-    fn marks(&self, run: RunId, moment: Moment, event: &Event, journal: &[Step]) -> Marks {
+    /// Event and steps are what is kept under a mark. The moment crosses the pipe with every advance; it is in the
+    /// mark because every part of a run has a journal of its own.
+    fn marks(&self, run: RunId, moment: &Moment, event: &Event, journal: &[Step]) -> Marks {
+        let part = match &moment.part {
+            Part::Run => 0_u8,
+            Part::Each => 1,
+            Part::Done(_) => 2,
+        };
+        let began = (moment.started_at, moment.steps_before, part);
         let start = self
             .numbers
-            .hash_one((run, moment.started_at, event.id, event.received_at));
+            .hash_one((run, began, event.id, event.received_at));
         let first = Marks {
             whole: start,
             shorter: None,
@@ -140,7 +160,7 @@ impl Job<'_> {
         let (base, steps, known_bytes) = self.base(worker);
         let staged = worker.stage(&Request::Advance {
             rule: self.rule,
-            moment: self.moment,
+            moment: Cow::Borrowed(self.moment),
             base,
             steps: Cow::Borrowed(steps),
         });

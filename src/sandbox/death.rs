@@ -24,6 +24,7 @@ pub(super) enum Stage {
     Start,
     Compile,
     When,
+    Lane,
     Advance,
 }
 
@@ -165,6 +166,7 @@ impl Death {
         };
         let subject = match self.budget.stage {
             Stage::When => "`when`",
+            Stage::Lane => "`lane`",
             Stage::Compile => "compiling the rule",
             Stage::Start | Stage::Advance => "the script",
         };
@@ -188,7 +190,10 @@ impl Strikes {
     pub(super) fn are_out(&mut self, cause: Cause) -> bool {
         match cause {
             // A pure function that used up its time will do so again.
-            Cause::Cpu { .. } => return true,
+            Cause::Cpu { .. } => {
+                self.own += 1;
+                return true;
+            }
             Cause::Foreign => self.foreign += 1,
             _ => {
                 self.own += 1;
@@ -196,6 +201,11 @@ impl Strikes {
             }
         }
         self.own >= OWN_MAX || self.foreign >= FOREIGN_MAX
+    }
+
+    /// How many deaths are held against the script: its own, and foreign ones only as one too many to be chance.
+    pub(super) fn held_against(&self) -> u32 {
+        self.own + u32::from(self.foreign >= FOREIGN_MAX)
     }
 }
 
@@ -241,6 +251,23 @@ mod tests {
         interrupted.push(Cause::Wall);
         interrupted.extend([Cause::Foreign; 4]);
         assert!(!verdicts(&interrupted).contains(&true));
+    }
+
+    #[test]
+    fn only_what_the_script_can_cause_is_held_against_it() {
+        let held = |causes: &[Cause]| {
+            let mut strikes = Strikes::default();
+            for cause in causes {
+                strikes.are_out(*cause);
+            }
+            strikes.held_against()
+        };
+        assert_eq!(held(&[]), 0);
+        assert_eq!(held(&[CPU]), 1);
+        assert_eq!(held(&[Cause::Stack, Cause::Memory]), 2);
+        assert_eq!(held(&[Cause::Foreign, Cause::Stack]), 1);
+        assert_eq!(held(&[Cause::Foreign; 4]), 0);
+        assert_eq!(held(&[Cause::Foreign; 5]), 1);
     }
 
     #[test]

@@ -12,9 +12,9 @@ mod death;
 mod pool;
 mod process;
 mod protocol;
+mod questions;
 mod roll;
 mod shelf;
-mod when;
 mod worker;
 
 use std::borrow::Cow;
@@ -22,6 +22,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use advance::Advanced;
 pub use protocol::Layers;
 pub use worker::run_worker;
 
@@ -165,7 +166,7 @@ impl Sandbox {
         let cpu = match stage {
             Stage::Start | Stage::Advance => self.config.cpu,
             Stage::Compile => self.config.compile,
-            Stage::When => self.config.cpu.min(when::CPU_MAX),
+            Stage::When | Stage::Lane => self.config.cpu.min(questions::CPU_MAX),
         };
         Budget {
             stage,

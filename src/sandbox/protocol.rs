@@ -41,10 +41,12 @@ pub(super) enum Request<'a> {
     },
     /// Ask a remembered rule whether it concerns an event.
     When { rule: u64, event: Cow<'a, Event> },
+    /// Ask a remembered rule for the order key of an event.
+    Lane { rule: u64, event: Cow<'a, Event> },
     /// Advance a run of a remembered rule.
     Advance {
         rule: u64,
-        moment: Moment,
+        moment: Cow<'a, Moment>,
         base: Base<'a>,
         /// What the journal holds beyond `base`.
         steps: Cow<'a, [Step]>,
@@ -91,6 +93,7 @@ pub(super) enum Answer {
     Loaded,
     NotLoaded(Failure),
     When(When),
+    Lane(Result<String, Box<Failure>>),
     Advance(Advance),
 }
 

@@ -147,6 +147,9 @@ impl Desk {
             Request::When { rule, event } => {
                 Answer::When(self.rule(rule)?.when(&Arc::new(event.into_owned())))
             }
+            Request::Lane { rule, event } => {
+                Answer::Lane(self.rule(rule)?.lane(&Arc::new(event.into_owned())))
+            }
             Request::Advance {
                 rule,
                 moment,
@@ -159,7 +162,7 @@ impl Desk {
                 Arc::make_mut(&mut journal.steps).extend(steps.into_owned());
                 let advance =
                     self.rule(rule)?
-                        .advance(moment, &journal.event, Arc::clone(&journal.steps));
+                        .advance(&moment, &journal.event, Arc::clone(&journal.steps));
                 if let Outcome::Effect(_) = advance.outcome {
                     self.last = Some(journal);
                 }

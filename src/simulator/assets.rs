@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::collections;
+use super::files;
 use super::operation::{Ask, Caller, Change, Done, operations};
-use super::paging::page;
+use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
@@ -62,6 +63,21 @@ const KEYS: [Key; 26] = [
     key("collection_id", Kind::Id).nullable(),
 ];
 
+/// The query parameters of the list that compare with the key of the same name.
+const FILTERS: [&str; 11] = [
+    "archive_status",
+    "category",
+    "created_by_user",
+    "external_id",
+    "id",
+    "original_asset_id",
+    "original_segment_id",
+    "site_name",
+    "status",
+    "title",
+    "type",
+];
+
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route(
@@ -91,9 +107,22 @@ pub(super) fn routes() -> Router<Shared> {
         )
 }
 
+/// The specification has one filter, `field_name`, "filter by field name". That the names of fields are
+/// meant, and that what lies in the trash is left out unless its status is asked for, is inferred.
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    let active = world.assets.iter().filter(|asset| !is_deleted(asset));
-    page(active.cloned().collect(), &ask.path(), &ask.query).map(Done::ok)
+    if let Some(batch) = world.scrolls.next(ask) {
+        return batch.map(Done::ok);
+    }
+    let wanted = ask.wanted(&FILTERS);
+    let shown = world.index.shown(ask.caller.now);
+    let rows = shown
+        .assets
+        .iter()
+        .filter(|asset| ask.query.contains_key("status") || !is_deleted(asset))
+        .filter(|asset| wanted.iter().all(|(key, value)| text(asset, key) == *value))
+        .map(|asset| Row::typed(asset, "assets"))
+        .collect();
+    world.scrolls.list(rows, ask, Bounds::INDEXED).map(Done::ok)
 }
 
 fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -102,7 +131,7 @@ fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     if ask.flag("include_collections") {
         asset.insert(
             "in_collections".to_owned(),
-            json!(world.collections_with(id)),
+            world.contents.holders(id).collect(),
         );
     }
     Ok(Done::ok(asset))
@@ -271,12 +300,11 @@ fn purge(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         .assets
         .remove(id)
         .ok_or_else(|| Refusal::not_found("Asset", id))?;
-    world
-        .segments
-        .retain(|segment| text(segment, "asset_id") != id);
-    for entries in world.contents.values_mut() {
-        entries.retain(|entry| entry.object_id != id);
+    for segment in world.segments.remove_group(id) {
+        world.values.forget(&segment);
     }
+    files::forget(world, id);
+    world.contents.remove_everywhere(id);
     world.values.forget(id);
     Ok(Done::no_content().with([changed("purge", &asset)]))
 }

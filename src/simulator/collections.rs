@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::contents::Entry;
 use super::operation::{Ask, Caller, Change, Done, operations};
-use super::paging::page;
+use super::paging::{Bounds, Row, page};
 use super::refusal::Refusal;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
@@ -37,17 +38,6 @@ const CONTENT_KEYS: [Key; 2] = [
     key("object_type", Kind::OneOf(&["assets", "collections"])).required(),
 ];
 
-/// An object in a collection.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// `assets` or `collections`.
-    pub(super) object_type: String,
-    /// The object.
-    pub(super) object_id: String,
-    /// When it was added.
-    date_created: Value,
-}
-
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route(
@@ -74,8 +64,12 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    if let Some(batch) = world.scrolls.next(ask) {
+        return batch.map(Done::ok);
+    }
     let status = ask.query.get("status").map(String::as_str);
-    let shown = world
+    let shown = world.index.shown(ask.caller.now);
+    let rows = shown
         .collections
         .iter()
         .filter(|it| match status {
@@ -83,9 +77,9 @@ fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
             None => !is_deleted(it),
         })
         .filter(|it| !ask.flag("is_root") || it.get("is_root") == Some(&Value::Bool(true)))
-        .cloned()
+        .map(Row::plain)
         .collect();
-    page(shown, &ask.path(), &ask.query).map(Done::ok)
+    world.scrolls.list(rows, ask, Bounds::INDEXED).map(Done::ok)
 }
 
 fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -187,26 +181,42 @@ fn trash(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 fn contents(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("collection_id");
     world.collection(id)?;
-    let types = ask.query.get("object_types");
-    let shown = world
+    let filter = filter(ask)?;
+    let shown = world.index.shown(ask.caller.now);
+    let external_id = ask.query.get("external_id");
+    let rows = shown
         .contents
-        .get(id)
-        .into_iter()
-        .flatten()
-        .filter(|entry| {
-            types.is_none_or(|types| types.split(',').any(|it| it == entry.object_type))
+        .of(id)
+        .filter(|entry| ask.among("object_types", &entry.object_type))
+        .filter(|entry| ask.among("object_ids", &entry.object_id))
+        .filter_map(|entry| match entry.object_type.as_str() {
+            "assets" => Some(Row::typed(shown.assets.shared(&entry.object_id)?, "assets")),
+            _ => Some(Row::plain(shown.collections.shared(&entry.object_id)?)),
         })
-        .filter_map(|entry| {
-            let table = match entry.object_type.as_str() {
-                "assets" => &world.assets,
-                _ => &world.collections,
-            };
-            let mut object = table.get(&entry.object_id)?.clone();
-            object.insert("object_type".to_owned(), json!(entry.object_type));
-            (!is_deleted(&object)).then_some(object)
+        .filter(|row| !is_deleted(row.document))
+        .filter(|row| external_id.is_none_or(|it| text(row.document, "external_id") == it))
+        .filter(|row| {
+            filter
+                .iter()
+                .all(|(key, value)| text(row.document, key) == *value)
         })
         .collect();
-    page(shown, &ask.path(), &ask.query).map(Done::ok)
+    page(rows, &ask.path(), &ask.query, Bounds::CONTENTS).map(Done::ok)
+}
+
+/// `filter=title,eq,Dailies;type,eq,ASSET`: `eq` is the one comparison that the specification shows.
+fn filter(ask: &Ask) -> Result<Vec<(&str, &str)>, Refusal> {
+    let given = ask.query.get("filter").map_or("", String::as_str);
+    let parts = given.split(';').filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.splitn(3, ',').collect::<Vec<_>>()[..] {
+            [key, "eq", value] => Ok((key, value)),
+            _ => {
+                let message = "Each part must read field,eq,value";
+                Err(Refusal::invalid("filter", message))
+            }
+        })
+        .collect()
 }
 
 fn add_content(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -233,29 +243,28 @@ pub(super) fn put_in(
     object_type: &str,
     object_id: &str,
 ) -> Option<Change> {
-    let entries = world.contents.entry(collection.to_owned()).or_default();
-    if entries.iter().any(|entry| entry.object_id == object_id) {
-        return None;
-    }
     let entry = Entry {
         object_type: object_type.to_owned(),
         object_id: object_id.to_owned(),
         date_created: caller.stamp(),
     };
-    entries.push(entry.clone());
-    Some(content_changed(world, "create", collection, &entry))
+    world
+        .contents
+        .put(collection, entry.clone())
+        .then(|| content_changed(world, "create", collection, &entry))
 }
 
 fn remove_content(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("collection_id");
     world.collection(id)?;
     let (object_type, object_id) = (ask.param("object_type"), ask.param("object_id"));
-    let entries = world.contents.entry(id.to_owned()).or_default();
-    let place = entries
-        .iter()
-        .position(|entry| entry.object_type == object_type && entry.object_id == object_id)
-        .ok_or_else(|| Refusal::not_found("Content", object_id))?;
-    let entry = entries.remove(place);
+    let entry = world.contents.entry(id, object_id);
+    if entry.is_none_or(|entry| entry.object_type != object_type) {
+        return Err(Refusal::not_found("Content", object_id));
+    }
+    let Some(entry) = world.contents.remove(id, object_id) else {
+        return Err(Refusal::not_found("Content", object_id));
+    };
     Ok(Done::no_content().with([content_changed(world, "delete", id, &entry)]))
 }
 

@@ -2,6 +2,7 @@
 //! zone, the static headers, ten seconds' patience.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -186,6 +187,7 @@ async fn press(State(site): State<Shared>, ask: Ask) -> Result<Response, Refusal
     }
     match outcome {
         Ok(answer) => {
+            site.writes.note(Post, &ask, StatusCode::OK, &Value::Null);
             let redirect_url = answer.get("redirect_url").filter(|it| it.is_string());
             Ok(Json(json!({ "redirect_url": redirect_url })).into_response())
         }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use super::operation::Caller;
 use super::rate::{Admission, Windows};
 use super::records::{ReceivedRequest, Records};
 use super::refusal::Refusal;
-use super::trouble::{Cut, HoldPoint, Trouble, Troubles};
+use super::trouble::{Cut, HoldPoint, Trouble, Troubles, answered, half, no_json};
 use super::{Credential, Shared};
 use crate::clock::SharedClock;
 
@@ -96,24 +96,14 @@ impl Door {
 
     async fn handle(&self, visit: &Visit, parts: Parts, body: Bytes) -> Result<Response, Cut> {
         let (method, path) = (visit.method.as_str(), visit.path.as_str());
-        let lose_answer = match self.troubles.strike(method, path) {
-            None => false,
-            Some(Trouble::LoseAnswer) => true,
+        let trouble = match self.troubles.strike(method, path) {
             Some(Trouble::LoseRequest) => return Err(Cut),
             Some(Trouble::Answer {
                 status,
                 body,
                 retry_after,
-            }) => {
-                let mut answer = Json(body).into_response();
-                *answer.status_mut() =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                if let Some(wait) = retry_after {
-                    let seconds = HeaderValue::from(wait.as_secs());
-                    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
-                }
-                return Ok(answer);
-            }
+            }) => return Ok(answered(status, body, retry_after)),
+            trouble => trouble,
         };
         let Some(credential) = self.credential(&parts.headers) else {
             return Ok(Refusal::unauthorized().into_response());
@@ -131,21 +121,20 @@ impl Door {
             .await?;
         let caller = Caller {
             user_id: credential.user_id.clone(),
+            number: visit.number,
             request_id: visit.request_id.clone(),
             now: self.clock.now(),
         };
         let mut answer = self.perform(visit, parts, body, caller).await;
+        records.stir();
         self.troubles
             .pass(HoldPoint::After, method, path, visit.number, records)
             .await?;
-        if lose_answer {
-            return Err(Cut);
-        }
         if let Admission::Admitted { remaining } = admission {
             let remaining = HeaderValue::from(remaining);
             answer.headers_mut().insert(RATE_LIMIT_REMAINING, remaining);
         }
-        Ok(answer)
+        afterwards(trouble, answer).await
     }
 
     /// Routes the request with the closing slash that the routes have.
@@ -178,13 +167,34 @@ impl Door {
     }
 }
 
+/// What becomes of the answer to a request that was carried out.
+async fn afterwards(trouble: Option<Trouble>, answer: Response) -> Result<Response, Cut> {
+    match trouble {
+        None | Some(Trouble::LoseRequest | Trouble::Answer { .. }) => Ok(answer),
+        Some(Trouble::LoseAnswer) => Err(Cut),
+        Some(Trouble::HalfBody) => half(answer).await,
+        Some(Trouble::NotJson) => Ok(no_json(&answer)),
+        Some(Trouble::Slow(wait)) => {
+            tokio::time::sleep(wait).await;
+            Ok(answer)
+        }
+        Some(Trouble::AnswerAfterwards {
+            status,
+            body,
+            retry_after,
+        }) => Ok(answered(status, body, retry_after)),
+    }
+}
+
 /// All families behind one router.
 pub(super) fn router(site: Shared) -> Router {
     super::assets::routes()
         .merge(super::collections::routes())
         .merge(super::custom_actions::routes())
+        .merge(super::files::routes())
         .merge(super::jobs::routes())
         .merge(super::metadata::routes())
+        .merge(super::search::routes())
         .merge(super::segments::routes())
         .merge(super::users::routes())
         .merge(super::webhooks::routes())

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::operation::{Ask, Caller, Done, operations};
-use super::paging::page;
+use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
+use super::times::Span;
 use super::world::{World, document, new_id, overlay};
 use crate::model::Method::{Delete, Get, Patch, Post, Put};
 
@@ -71,11 +73,12 @@ const TYPES: Kind = Kind::OneOf(&[
 
 /// The writable keys of `JobSchema`. The schema allows null for four of them only, but a recorded answer
 /// shows null for others too, so those take it back.
-const KEYS: [Key; 16] = [
+const KEYS: [Key; 18] = [
     key("type", TYPES).required(),
     key("status", STATUSES).required(),
     key("title", Kind::Text).required(),
     key("action_context", Kind::Object).nullable(),
+    key("completed_at", Kind::Time).nullable(),
     key("custom_type", Kind::Text).nullable(),
     key("error_message", Kind::Text).nullable(),
     key("has_children", Kind::Flag),
@@ -88,6 +91,7 @@ const KEYS: [Key; 16] = [
     key("progress_processed", Kind::Whole).nullable(),
     key("progress_total", Kind::Whole).nullable(),
     key("related_objects", Kind::List),
+    key("started_at", Kind::Time).nullable(),
 ];
 
 /// The keys of `JobsStateSchema`.
@@ -128,20 +132,53 @@ pub(super) fn routes() -> Router<Shared> {
         )
 }
 
+/// `query` takes the language of a search, over titles and every other key.
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    let wanted = FILTERS
-        .iter()
-        .filter_map(|name| Some((*name, ask.query.get(*name)?.as_str())))
-        .collect::<Vec<_>>();
-    let ids = ask.query.get("ids");
-    let shown = world
+    if let Some(batch) = world.scrolls.next(ask) {
+        return batch.map(Done::ok);
+    }
+    let wanted = ask.wanted(&FILTERS);
+    let spans = spans(ask)?;
+    let query = Query::of(ask, "title", &world.fields)?;
+    let automation = ask.query.get("metadata.automation_id");
+    let shown = world.index.shown(ask.caller.now);
+    let rows = shown
         .jobs
         .iter()
         .filter(|job| wanted.iter().all(|(key, value)| text(job, key) == *value))
-        .filter(|job| ids.is_none_or(|ids| ids.split(',').any(|id| id == text(job, "id"))))
-        .cloned()
+        .filter(|job| ask.among("ids", text(job, "id")))
+        .filter(|job| spans.iter().all(|(key, span)| span.holds(text(job, key))))
+        .filter(|job| automation.is_none_or(|it| made_by(job, it)))
+        .filter(|job| has_what_is_asked(job, ask))
+        .filter(|it| query.means("jobs", it, shown))
+        .map(Row::plain)
         .collect();
-    page(shown, &ask.path(), &ask.query).map(Done::ok)
+    world.scrolls.list(rows, ask, Bounds::JOBS).map(Done::ok)
+}
+
+fn made_by(job: &Document, automation_id: &str) -> bool {
+    let metadata = job.get("metadata");
+    metadata.is_some_and(|it| it["automation_id"] == automation_id)
+}
+
+fn spans(ask: &Ask) -> Result<Vec<(&'static str, Span)>, Refusal> {
+    let given = ask.wanted(&["date_created", "date_modified"]);
+    let spans = given.into_iter().map(|(name, text)| {
+        let message = "Must be a time, or two with a semicolon, either of which may be *";
+        let span = Span::asked(text).ok_or_else(|| Refusal::invalid(name, message))?;
+        Ok((name, span))
+    });
+    spans.collect()
+}
+
+/// `_exists_` and `_missing_`: keys separated by commas. That null counts as missing is inferred.
+fn has_what_is_asked(job: &Document, ask: &Ask) -> bool {
+    let all = |name: &str, is_set: bool| {
+        let keys = ask.query.get(name).map_or("", String::as_str).split(',');
+        keys.filter(|key| !key.is_empty())
+            .all(|key| job.get(key.trim()).is_some_and(|it| !it.is_null()) == is_set)
+    };
+    all("_exists_", true) && all("_missing_", false)
 }
 
 fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {

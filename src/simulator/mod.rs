@@ -8,34 +8,44 @@
 
 mod assets;
 mod collections;
+mod contents;
+mod cursor;
 mod custom_actions;
 mod delivery;
 mod door;
+mod files;
+mod index;
 mod jobs;
 mod metadata;
 mod operation;
 mod options;
 mod paging;
+mod portrait;
 mod rate;
 mod reading;
 mod records;
 mod refusal;
+mod scroll;
+mod search;
 mod seed;
 mod segments;
 mod server;
 mod shape;
 mod table;
+mod times;
 mod trouble;
 mod users;
 mod webhooks;
 mod world;
+mod writes;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use options::{
@@ -44,7 +54,8 @@ pub use options::{
 pub use reading::WorldReader;
 pub use records::{Delivery, ReceivedRequest};
 pub use seed::{Seed, SeedError};
-pub use trouble::{Hold, HoldPoint, Matching, Trouble};
+pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble};
+pub use writes::Write;
 
 use crate::clock::SharedClock;
 use delivery::Courier;
@@ -53,12 +64,14 @@ use rate::Windows;
 use records::Records;
 use trouble::Troubles;
 use world::World;
+use writes::Writes;
 
 /// What operations share.
 #[derive(Debug)]
 struct Site {
     world: Arc<Mutex<World>>,
     courier: Courier,
+    writes: Writes,
 }
 
 type Shared = Arc<Site>;
@@ -76,6 +89,7 @@ pub struct Simulator {
     site: Shared,
     records: Arc<Records>,
     troubles: Arc<Troubles>,
+    turns: server::Turns,
     stopping: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -106,7 +120,11 @@ impl Simulator {
             options.delivery,
         )
         .map_err(io::Error::other)?;
-        let site = Arc::new(Site { world, courier });
+        let site = Arc::new(Site {
+            world,
+            courier,
+            writes: Writes::new(options.keep_writes),
+        });
         let door = Door {
             router: door::router(Arc::clone(&site)),
             credentials,
@@ -116,12 +134,14 @@ impl Simulator {
             clock,
         };
         let (stopping, stop) = watch::channel(false);
-        let server = tokio::spawn(server::serve(listener, Arc::new(door), stop));
+        let (turns, turned) = mpsc::channel(1);
+        let server = tokio::spawn(server::serve(listener, Arc::new(door), turned, stop));
         Ok(Self {
             addr,
             site,
             records,
             troubles,
+            turns,
             stopping,
             server,
         })
@@ -147,6 +167,22 @@ impl Simulator {
         self.records.requests()
     }
 
+    /// Every write that was carried out, in the order of their effects, whether its answer was lost or not;
+    /// none unless [`SimulatorOptions::keep_writes`] is set.
+    pub fn writes(&self) -> Vec<Write> {
+        self.writes_after(0)
+    }
+
+    /// The same without the first `seen`.
+    pub fn writes_after(&self, seen: usize) -> Vec<Write> {
+        self.site.writes.after(seen)
+    }
+
+    /// How many writes are kept.
+    pub fn write_count(&self) -> usize {
+        self.site.writes.count()
+    }
+
     /// Every attempt to deliver an event, oldest first, as far as the log reaches.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.records.deliveries()
@@ -165,6 +201,48 @@ impl Simulator {
     /// Gives trouble to the next `times` requests that match.
     pub fn fault(&self, matching: Matching, times: u32, trouble: Trouble) {
         self.troubles.add_fault(matching, times, trouble);
+    }
+
+    /// Lets requests meet trouble at random from now on, instead of any earlier random trouble.
+    pub fn trouble_at_random(&self, trouble: RandomTrouble) {
+        self.troubles.set_random(Some(trouble));
+    }
+
+    /// Ends the trouble at random. What was lost or slowed down already stays so.
+    pub fn end_random_trouble(&self) {
+        self.troubles.set_random(None);
+    }
+
+    /// How often each kind of random trouble has struck since it was set, by the name of its share.
+    pub fn struck_at_random(&self) -> BTreeMap<&'static str, u64> {
+        self.troubles.struck_at_random()
+    }
+
+    /// Refuses connections from now on and ends those that are open, answered or not, until
+    /// [`Simulator::accept_connections`]. Deliveries go on.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be kept for later. Then the simulator is unreachable for good.
+    pub async fn refuse_connections(&self) -> io::Result<()> {
+        self.turn_port(server::Turn::Shut).await
+    }
+
+    /// Accepts connections again, on the same port.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it listen.
+    pub async fn accept_connections(&self) -> io::Result<()> {
+        self.turn_port(server::Turn::Open).await
+    }
+
+    async fn turn_port(&self, turn: server::Turn) -> io::Result<()> {
+        let (done, outcome) = oneshot::channel();
+        let gone = || io::Error::other("the simulator has stopped");
+        let turned = self.turns.send((turn, done)).await;
+        turned.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 
     /// Waits until `look` finds what it looks for. It looks again after every request, held request and

@@ -29,6 +29,8 @@ pub(super) type Operation = fn(&mut World, &Ask) -> Result<Done, Refusal>;
 pub(super) struct Caller {
     /// The user behind the token.
     pub(super) user_id: String,
+    /// The request's number in the log of requests.
+    pub(super) number: u64,
     /// 32 hex digits; all events that the request causes carry it.
     pub(super) request_id: String,
     /// When the request came.
@@ -63,6 +65,31 @@ impl Ask {
     /// The path from `/API` on, for links to further pages.
     pub(super) fn path(&self) -> String {
         format!("/API{}", self.path)
+    }
+
+    /// The path as the log has it: below `/API/`, with its closing slash.
+    pub(super) fn path_below_api(&self) -> &str {
+        self.path.trim_start_matches('/')
+    }
+
+    /// The body as it came.
+    pub(super) fn raw_body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Which of these query parameters are given, and what they say.
+    pub(super) fn wanted<'a>(&'a self, names: &[&'static str]) -> Vec<(&'static str, &'a str)> {
+        names
+            .iter()
+            .filter_map(|name| Some((*name, self.query.get(*name)?.as_str())))
+            .collect()
+    }
+
+    /// Whether the value is one of a query parameter's, which are separated by commas; all are if the
+    /// parameter is not given.
+    pub(super) fn among(&self, name: &str, value: &str) -> bool {
+        let given = self.query.get(name);
+        given.is_none_or(|given| given.split(',').any(|one| one.trim() == value))
     }
 
     /// Whether a yes-or-no parameter is set: `?merge_metadata` and `?merge_metadata=true` are.
@@ -202,26 +229,47 @@ impl Change {
     }
 }
 
-/// The operations of one path.
+/// The operations of one path: a GET only reads, everything else writes.
 pub(super) fn operations<const N: usize>(
     of_path: [(Method, Operation); N],
 ) -> MethodRouter<Shared> {
     of_path
         .into_iter()
         .fold(MethodRouter::new(), |router, (method, operation)| {
-            let handler = move |State(site): State<Shared>, ask: Ask| async move {
-                perform(&site, operation, &ask)
-            };
-            router.on(filter(method), handler)
+            let writes = method != Method::Get;
+            on(router, method, operation, writes)
         })
 }
 
-fn perform(site: &Shared, operation: Operation, ask: &Ask) -> Response {
+/// An operation that only reads, although its method is another than GET.
+pub(super) fn reading(method: Method, operation: Operation) -> MethodRouter<Shared> {
+    on(MethodRouter::new(), method, operation, false)
+}
+
+fn on(
+    router: MethodRouter<Shared>,
+    method: Method,
+    operation: Operation,
+    writes: bool,
+) -> MethodRouter<Shared> {
+    let handler = move |State(site): State<Shared>, ask: Ask| async move {
+        perform(&site, operation, &ask, writes.then_some(method))
+    };
+    router.on(filter(method), handler)
+}
+
+fn perform(site: &Shared, operation: Operation, ask: &Ask, write: Option<Method>) -> Response {
     let mut world = site.world();
-    match operation(&mut world, ask) {
+    let outcome = operation(&mut world, ask);
+    world.reindex(ask.caller.now);
+    match outcome {
         Ok(mut done) => {
             let changes = std::mem::take(&mut done.changes);
             site.courier.publish(&world, &ask.caller, changes);
+            if let Some(method) = write {
+                let answer = done.body.as_ref().unwrap_or(&Value::Null);
+                site.writes.note(method, ask, done.status, answer);
+            }
             done.into_response()
         }
         Err(refusal) => refusal.into_response(),

@@ -29,12 +29,20 @@ pub struct SimulatorOptions {
     pub credentials: Vec<Credential>,
     /// The limit of each credential; `None` lifts it. Default: Iconik's own.
     pub rate_limit: Option<RateLimit>,
+    /// How far lists and searches are behind what a single read shows, by the simulator's clock. How far
+    /// they are at Iconik is not published; clients have seen from a second to a minute. Default 2 s.
+    pub index_lag: Duration,
     /// What is there from the start.
     pub seed: Option<Seed>,
     /// How webhooks and buttons are delivered.
     pub delivery: DeliveryOptions,
     /// How many requests and how many deliveries are remembered; older ones are forgotten. Default 10,000.
     pub log_entries: usize,
+    /// Whether every write that is carried out is kept for [`Simulator::writes`], however many; memory grows
+    /// with them. Default no.
+    ///
+    /// [`Simulator::writes`]: super::Simulator::writes
+    pub keep_writes: bool,
 }
 
 impl Default for SimulatorOptions {
@@ -44,9 +52,11 @@ impl Default for SimulatorOptions {
             domain: None,
             credentials: Vec::new(),
             rate_limit: Some(RateLimit::default()),
+            index_lag: Duration::from_secs(2),
             seed: None,
             delivery: DeliveryOptions::default(),
             log_entries: 10_000,
+            keep_writes: false,
         }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::MutexGuard;
 use serde_json::{Value, json};
 
 use super::Site;
-use super::table::{Document, text};
+use super::portrait;
+use super::table::Document;
 use super::world::{World, current_version};
 
 /// What the simulated Iconik holds, as its API shows it.
@@ -29,7 +30,7 @@ impl WorldReader<'_> {
 
     /// All assets, oldest first, those in the trash included.
     pub fn assets(&self) -> Vec<Value> {
-        self.world().assets.iter().map(value).collect()
+        self.world().assets.iter().map(|it| value(it)).collect()
     }
 
     /// The metadata of an object by field, of an asset that of its current version. Fields without values
@@ -41,7 +42,14 @@ impl WorldReader<'_> {
             Some(asset) => current_version(asset),
             None => object_id,
         };
-        world.values.plain(object_id, version)
+        let plain = world.values.plain(object_id, version);
+        let plain = plain.into_iter().flat_map(|fields| fields.iter());
+        plain
+            .map(|(name, values)| {
+                let values = values.as_array().cloned();
+                (name.clone(), values.unwrap_or_default())
+            })
+            .collect()
     }
 
     /// The collection.
@@ -51,13 +59,17 @@ impl WorldReader<'_> {
 
     /// All collections, oldest first.
     pub fn collections(&self) -> Vec<Value> {
-        self.world().collections.iter().map(value).collect()
+        self.world()
+            .collections
+            .iter()
+            .map(|it| value(it))
+            .collect()
     }
 
     /// What lies in a collection, in the order of adding: object type and object id.
     pub fn contents(&self, collection_id: &str) -> Vec<(String, String)> {
         let world = self.world();
-        let entries = world.contents.get(collection_id).into_iter().flatten();
+        let entries = world.contents.of(collection_id);
         entries
             .map(|entry| (entry.object_type.clone(), entry.object_id.clone()))
             .collect()
@@ -66,11 +78,7 @@ impl WorldReader<'_> {
     /// The segments of an asset, oldest first.
     pub fn segments(&self, asset_id: &str) -> Vec<Value> {
         let world = self.world();
-        let segments = world.segments.iter();
-        segments
-            .filter(|segment| text(segment, "asset_id") == asset_id)
-            .map(value)
-            .collect()
+        world.segments.group(asset_id).map(|it| value(it)).collect()
     }
 
     /// The job.
@@ -80,17 +88,57 @@ impl WorldReader<'_> {
 
     /// All jobs, oldest first.
     pub fn jobs(&self) -> Vec<Value> {
-        self.world().jobs.iter().map(value).collect()
+        self.world().jobs.iter().map(|it| value(it)).collect()
+    }
+
+    /// The formats of an asset, oldest first, of all its versions and the deleted included.
+    pub fn formats(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world.formats.group(asset_id).map(|it| value(it)).collect()
+    }
+
+    /// The file sets of an asset, oldest first, the deleted included.
+    pub fn file_sets(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world
+            .file_sets
+            .group(asset_id)
+            .map(|it| value(it))
+            .collect()
+    }
+
+    /// The files of an asset, oldest first.
+    pub fn files(&self, asset_id: &str) -> Vec<Value> {
+        let world = self.world();
+        world.files.group(asset_id).map(|it| value(it)).collect()
+    }
+
+    /// The world as sorted lines of text, one for each object, without ids and times, so that the worlds of
+    /// two simulators can be compared: the same lines are there if the same things were done, in whatever
+    /// order and with whatever ids. Ids of the seed and of users stay. Objects with these keys, at any depth
+    /// and among metadata, look as if they had them not: for marks and times of the test's own. Webhooks and
+    /// buttons are not shown, for their addresses differ from test to test.
+    pub fn portrait(&self, leave_out: &[&str]) -> Vec<String> {
+        portrait::lines(&self.world(), leave_out)
+    }
+
+    /// [`WorldReader::portrait`] as one short text.
+    pub fn digest(&self, leave_out: &[&str]) -> String {
+        portrait::digest(&self.portrait(leave_out))
     }
 
     /// All webhooks, oldest first.
     pub fn webhooks(&self) -> Vec<Value> {
-        self.world().webhooks.iter().map(value).collect()
+        self.world().webhooks.iter().map(|it| value(it)).collect()
     }
 
     /// All custom actions, oldest first.
     pub fn custom_actions(&self) -> Vec<Value> {
-        self.world().custom_actions.iter().map(value).collect()
+        self.world()
+            .custom_actions
+            .iter()
+            .map(|it| value(it))
+            .collect()
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

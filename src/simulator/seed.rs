@@ -110,19 +110,21 @@ pub(super) fn planted(
         credentials.push(Credential::demo());
     }
     let domain = options.domain.as_ref().or(seed.domain.as_ref());
-    let mut world = World {
-        domain: domain.map_or_else(|| DEFAULT_DOMAIN.to_owned(), Clone::clone),
-        ..World::default()
-    };
+    let domain = domain.map_or_else(|| DEFAULT_DOMAIN.to_owned(), Clone::clone);
+    let mut world = World::new(domain, options.index_lag);
     let caller = Caller {
         user_id: credentials
             .first()
             .map_or_else(|| DEFAULT_USER.to_owned(), |it| it.user_id.clone()),
+        number: 0,
         request_id: String::new(),
         now,
     };
     plant_users(&mut world, seed, &credentials, now)?;
     plant_objects(&mut world, seed, &caller)?;
+    world.reindex(now);
+    world.index.settle();
+    world.remember_planted();
     Ok((world, credentials))
 }
 

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::metadata::{self, Target};
 use super::operation::{Ask, Caller, Change, Done, operations};
-use super::paging::page;
+use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::world::{World, current_version, document, new_id, overlay};
@@ -77,7 +78,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route(
             "/assets/v1/assets/{asset_id}/segments/{segment_id}/",
             operations([
-                (Get, read),
+                (Get, read_or_list_by_type),
                 (Patch, change),
                 (Put, replace),
                 (Delete, remove),
@@ -87,29 +88,82 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// The segments of the current version, unless a version or all are asked for.
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    let mut wanted = FILTERS
-        .iter()
-        .filter_map(|name| Some((*name, ask.query.get(*name)?.as_str())))
-        .collect::<Vec<_>>();
+    list_of_type(world, ask, None)
+}
+
+/// One path is two: `/segments/{segment_id}/` and `/segments/{segment_type}/`.
+fn read_or_list_by_type(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    match ask.param("segment_id") {
+        kind if TYPES.contains(&kind) => list_of_type(world, ask, Some(kind)),
+        _ => Ok(Done::ok(find(world, ask)?.clone())),
+    }
+}
+
+fn list_of_type(world: &mut World, ask: &Ask, kind: Option<&str>) -> Result<Done, Refusal> {
+    if let Some(batch) = world.scrolls.next(ask) {
+        return batch.map(Done::ok);
+    }
     let asset = world.asset(ask.param("asset_id"))?;
+    let current = current_version(asset).to_owned();
+    let mut wanted = ask.wanted(&FILTERS);
+    wanted.extend(kind.map(|kind| ("segment_type", kind)));
     if !ask.flag("include_all_versions") && !ask.query.contains_key("version_id") {
-        wanted.push(("version_id", current_version(asset)));
+        wanted.push(("version_id", current.as_str()));
     }
     if !ask.query.contains_key("status") {
         wanted.push(("status", "ACTIVE"));
     }
-    let shown = world
+    let times = times(ask)?;
+    let query = Query::of(ask, "segment_text", &world.fields)?;
+    let shown = world.index.shown(ask.caller.now);
+    let rows = shown
         .segments
-        .iter()
-        .filter(|it| text(it, "asset_id") == ask.param("asset_id"))
+        .group(ask.param("asset_id"))
         .filter(|it| wanted.iter().all(|(key, value)| text(it, key) == *value))
-        .cloned()
+        .filter(|it| ask.among("ids", text(it, "id")))
+        .filter(|it| times.iter().all(|time| time.holds(it)))
+        .filter(|it| query.means("segments", it, shown))
+        .map(Row::plain)
         .collect();
-    page(shown, &ask.path(), &ask.query).map(Done::ok)
+    world.scrolls.list(rows, ask, Bounds::INDEXED).map(Done::ok)
 }
 
-fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    Ok(Done::ok(find(world, ask)?.clone()))
+/// What a query parameter wants of a segment's times.
+struct TimeWanted {
+    key: &'static str,
+    holds: fn(i64, i64) -> bool,
+    than: i64,
+}
+
+impl TimeWanted {
+    /// A segment without the time has none that could be compared.
+    fn holds(&self, segment: &Document) -> bool {
+        let time = segment.get(self.key).and_then(Value::as_i64);
+        time.is_some_and(|time| (self.holds)(time, self.than))
+    }
+}
+
+/// Iconik's own parameters: both times exactly, the start from and the end up to one.
+fn times(ask: &Ask) -> Result<Vec<TimeWanted>, Refusal> {
+    type Comparison = (&'static str, &'static str, fn(i64, i64) -> bool);
+    let (start, end) = ("time_start_milliseconds", "time_end_milliseconds");
+    let comparisons: [Comparison; 4] = [
+        (start, start, |time, than| time == than),
+        (end, end, |time, than| time == than),
+        ("time_start_milliseconds__gte", start, |time, than| {
+            time >= than
+        }),
+        ("time_end_milliseconds__lte", end, |time, than| time <= than),
+    ];
+    let given = comparisons
+        .into_iter()
+        .filter_map(|(name, key, holds)| Some((name, key, holds, ask.query.get(name)?)));
+    given
+        .map(|(name, key, holds, than)| match than.parse() {
+            Ok(than) => Ok(TimeWanted { key, holds, than }),
+            Err(_) => Err(Refusal::invalid(name, "Must be a whole number")),
+        })
+        .collect()
 }
 
 fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::operation::{Ask, Done, operations};
-use super::paging::page;
+use super::paging::{Bounds, Row, page};
 use super::refusal::Refusal;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::Document;
@@ -40,8 +40,8 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    let users = world.users.iter().cloned().collect();
-    page(users, &ask.path(), &ask.query).map(Done::ok)
+    let users = world.users.iter().map(Row::plain).collect();
+    page(users, &ask.path(), &ask.query, Bounds::PLAIN).map(Done::ok)
 }
 
 fn current(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {

@@ -3,19 +3,23 @@
 //! Documents are kept as the JSON that the API shows: the API's schemas are wide, mostly optional and
 //! change every year, and nothing here computes with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::collections::Entry;
+use super::contents::Contents;
+use super::index::{Index, Listed, Update};
 use super::metadata::Values;
 use super::refusal::Refusal;
+use super::scroll::Scrolls;
 use super::table::{Document, Table, text};
 
 /// Everything that the simulated Iconik holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct World {
     /// The `system_domain_id`.
     pub(super) domain: String,
@@ -25,14 +29,20 @@ pub(super) struct World {
     pub(super) assets: Table,
     /// Collections by id.
     pub(super) collections: Table,
-    /// What lies in each collection, by its id, in the order of adding.
-    pub(super) contents: BTreeMap<String, Vec<Entry>>,
-    /// Segments of all assets by id.
+    /// What lies in which collection.
+    pub(super) contents: Contents,
+    /// Segments of all assets by id, grouped by asset.
     pub(super) segments: Table,
+    /// Formats of all assets by id, grouped by asset.
+    pub(super) formats: Table,
+    /// File sets of all assets by id, grouped by asset.
+    pub(super) file_sets: Table,
+    /// Files of all assets by id, grouped by asset.
+    pub(super) files: Table,
     /// Jobs by id.
     pub(super) jobs: Table,
     /// Metadata fields by name.
-    pub(super) fields: BTreeMap<String, Document>,
+    pub(super) fields: BTreeMap<String, Arc<Document>>,
     /// Metadata views by id.
     pub(super) views: Table,
     /// Metadata values.
@@ -41,9 +51,88 @@ pub(super) struct World {
     pub(super) webhooks: Table,
     /// Custom actions by id.
     pub(super) custom_actions: Table,
+    /// The ids of what was there from the start.
+    pub(super) planted: BTreeSet<String>,
+    /// What lists and searches see.
+    pub(super) index: Index,
+    /// Lists that somebody reads on in.
+    pub(super) scrolls: Scrolls,
 }
 
 impl World {
+    /// An empty world whose lists are this far behind.
+    pub(super) fn new(domain: String, index_lag: Duration) -> Self {
+        Self {
+            domain,
+            users: Table::default(),
+            assets: Table::default().watched(),
+            collections: Table::default().watched(),
+            contents: Contents::watched(),
+            segments: Table::grouped_by("asset_id").watched(),
+            formats: Table::grouped_by("asset_id"),
+            file_sets: Table::grouped_by("asset_id"),
+            files: Table::grouped_by("asset_id"),
+            jobs: Table::default().watched(),
+            fields: BTreeMap::new(),
+            views: Table::default(),
+            values: Values::default(),
+            webhooks: Table::default(),
+            custom_actions: Table::default(),
+            planted: BTreeSet::new(),
+            index: Index::new(index_lag),
+            scrolls: Scrolls::default(),
+        }
+    }
+
+    /// What is there now was there from the start.
+    pub(super) fn remember_planted(&mut self) {
+        let tables = [
+            &self.users,
+            &self.assets,
+            &self.collections,
+            &self.segments,
+            &self.jobs,
+            &self.views,
+            &self.webhooks,
+            &self.custom_actions,
+        ];
+        let documents = tables.into_iter().flat_map(Table::iter);
+        let ids = documents.map(|it| text(it, "id").to_owned());
+        self.planted = ids.chain([self.domain.clone()]).collect();
+    }
+
+    /// Tells the index what has changed since the last time.
+    pub(super) fn reindex(&mut self, now: Timestamp) {
+        let tables = [
+            (Listed::Assets, &mut self.assets),
+            (Listed::Collections, &mut self.collections),
+            (Listed::Segments, &mut self.segments),
+            (Listed::Jobs, &mut self.jobs),
+        ];
+        let mut described = self.values.touched();
+        for (listed, table) in tables {
+            for id in table.touched() {
+                let document = table.shared(&id).cloned();
+                if matches!(listed, Listed::Assets) {
+                    // A new version may have other metadata.
+                    described.insert(id.clone());
+                }
+                self.index.learn(now, Update::Object(listed, id, document));
+            }
+        }
+        for id in described {
+            let version = self.assets.get(&id).map_or(id.as_str(), current_version);
+            let values = self.values.plain(&id, version).map(Arc::clone);
+            self.index.learn(now, Update::Metadata(id, values));
+        }
+        for (collection, object_id) in self.contents.touched() {
+            let entry = self.contents.entry(&collection, &object_id).cloned();
+            let update = Update::Content(collection, object_id, entry);
+            self.index.learn(now, update);
+        }
+        self.index.catch_up(now);
+    }
+
     /// The asset.
     ///
     /// # Errors
@@ -64,15 +153,6 @@ impl World {
         self.collections
             .get(id)
             .ok_or_else(|| Refusal::not_found("Collection", id))
-    }
-
-    /// The ids of the collections that the object lies in.
-    pub(super) fn collections_with(&self, object_id: &str) -> Vec<&str> {
-        self.contents
-            .iter()
-            .filter(|(_, entries)| entries.iter().any(|entry| entry.object_id == object_id))
-            .map(|(collection, _)| collection.as_str())
-            .collect()
     }
 }
 
@@ -137,5 +217,32 @@ mod tests {
     fn times_have_microseconds_and_a_spelled_out_offset() {
         let at = "2021-07-30T15:16:54Z".parse().unwrap();
         assert_eq!(stamp(at), "2021-07-30T15:16:54.000000+00:00");
+    }
+
+    /// Whatever a world weighs, a change costs what the changed object weighs.
+    #[test]
+    fn the_index_shares_every_object_that_has_not_changed_since() {
+        let mut world = World::new("domain".to_owned(), Duration::ZERO);
+        for id in ["1", "2"] {
+            world.assets.put(id, Document::new());
+        }
+        world.reindex(Timestamp::UNIX_EPOCH);
+        let before = Arc::clone(world.assets.shared("2").unwrap());
+        world
+            .assets
+            .get_mut("2")
+            .unwrap()
+            .insert("title".to_owned(), json!("new"));
+        world.reindex(Timestamp::UNIX_EPOCH);
+        let World { assets, index, .. } = &mut world;
+        let listed = &index.shown(Timestamp::UNIX_EPOCH).assets;
+        for id in ["1", "2"] {
+            let (kept, shown) = (assets.shared(id).unwrap(), listed.shared(id).unwrap());
+            assert!(Arc::ptr_eq(kept, shown), "{id}");
+        }
+        assert!(
+            before.is_empty(),
+            "whoever remembers it still sees the past"
+        );
     }
 }

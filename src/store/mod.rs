@@ -4,8 +4,11 @@
 //! no cursor, no file and no single process: a [`BatchToken`] stands for whatever an implementation needs
 //! to commit a routing exactly once. `sqlite` is the implementation that needs nothing set up.
 
+mod adoption;
+mod keeping;
 mod lists;
 mod operated;
+mod schedules;
 mod sqlite;
 
 use std::fmt::Debug;
@@ -21,6 +24,8 @@ use crate::model::{
     Tally, WaitForEvent, WaitsFor,
 };
 
+pub use adoption::{Adopted, Adoption};
+pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
 pub use lists::{
     AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
     StoredEvent,
@@ -29,7 +34,11 @@ pub use operated::{
     Announced, Cancelling, Deciding, Operated, Repeats, Replaying, RetryAs, Retrying, Trace,
     Version, WriteMade,
 };
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use schedules::{Considered, Schedules};
+pub use sqlite::{
+    BackedUp, Disk, FileStats, Manifest, Restored, SqliteOptions, SqliteStore, Stats, Synchronous,
+    SystemDisk, TableStats, size,
+};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -46,6 +55,15 @@ pub enum StoreError {
     /// The files were written by another version.
     #[error("{0}")]
     Schema(String),
+    /// The directory is no place for a store.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// There is too little room on the disk for new events; what is under way goes on.
+    #[error("{0}")]
+    NoRoom(String),
+    /// It was there, and retention has removed it.
+    #[error("{0}")]
+    Pruned(String),
     /// A row cannot be read back.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
@@ -278,6 +296,14 @@ pub enum JournalEntry {
         /// The step's number.
         number: u32,
     },
+    /// The object that an answered step has made, in one call with its answer: a look-up never takes it for what
+    /// another step has made.
+    Made {
+        /// The step's number.
+        number: u32,
+        /// The object's id in Iconik.
+        object: String,
+    },
     /// For the trace only.
     Remark(Remark),
 }
@@ -484,6 +510,8 @@ pub enum Change {
     Routable,
     /// Runs to be claimed.
     Claimable,
+    /// What is stopped.
+    Paused,
 }
 
 /// The part of the store that senders wait for.
@@ -502,7 +530,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted + Operated {
+pub trait Store: Accepts + Counted + Keeps + Operated + Schedules {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 
@@ -525,6 +553,13 @@ pub trait Store: Accepts + Counted + Operated {
 
     /// Adds to journals. Entries of one call are written in their order; all are durable as their kind demands.
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Fenced>, StoreError>;
+
+    /// Takes an object that was found as the answer of the run's open write, unless it may be what another step has
+    /// made. Durable.
+    async fn adopt(&self, adoption: Adoption) -> Result<Adopted, StoreError>;
+
+    /// The run whose step has made the object, as far as steps have said so.
+    async fn maker(&self, object: &str) -> Result<Option<RunId>, StoreError>;
 
     /// Reads or changes what the run's rule keeps and journals the step; nothing if the claim no longer holds.
     async fn access_state(&self, step: StateStep) -> Result<Option<Step>, StoreError>;
@@ -562,7 +597,7 @@ pub trait Store: Accepts + Counted + Operated {
     /// Everything that is stopped.
     async fn pauses(&self) -> Result<Vec<Pause>, StoreError>;
 
-    /// Waits until something may have become routable or claimable, as asked, or `at_most` has passed. Only a
+    /// Waits until something of what was asked for may have changed, or `at_most` has passed. Only a
     /// hint, but one that counts from the call on: call it, look for work, and await it if there was none;
     /// then nothing that was committed in between is slept through.
     async fn changed(&self, change: Change, at_most: Duration);
@@ -570,17 +605,23 @@ pub trait Store: Accepts + Counted + Operated {
     /// Runs, newest first.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>, StoreError>;
 
-    /// One run.
+    /// One run; [`StoreError::Pruned`] if it was there and retention has removed it.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// The answered steps of a run, and the write that is open, if there is one.
+    /// The answered steps of a run, and the write that is open, if there is one; [`StoreError::Pruned`] if retention
+    /// has removed them.
     async fn journal(&self, id: RunId) -> Result<(Vec<Step>, Option<Intent>), StoreError>;
 
     /// The log lines of a run, in order.
     async fn logs(&self, id: RunId) -> Result<Vec<LogLine>, StoreError>;
 
-    /// One event, by its id or by an alias of it.
+    /// One event, by its id or by an alias of it; [`StoreError::Pruned`] if retention has removed its payload. Of an
+    /// unknown id, [`Keeps::forgotten_until`] says whether it may have been there.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;
+
+    /// Waits until the store has stopped writing for good, because the disk did not keep what was written, and says
+    /// why. Everything that was promised before is kept; from then on nothing is promised. Never ends otherwise.
+    async fn failed(&self) -> StoreError;
 
     /// Writes what is left, checkpoints and lets go of the files. Later calls answer [`StoreError::Closed`].
     async fn close(&self) -> Result<(), StoreError>;

@@ -69,7 +69,7 @@ mod tests {
             "no rule set that compiles has been loaded"
         );
 
-        for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+        for part in Part::ALL {
             readiness.ready(part);
         }
         let (status, report) = get_json(&readiness, "/readyz").await;

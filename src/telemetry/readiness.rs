@@ -17,13 +17,34 @@ pub enum Part {
     RuleSet,
     /// Worker processes answer.
     Sandbox,
+    /// Accepted events are routed.
+    Router,
+    /// Schedules are looked at.
+    Scheduler,
+    /// The loops that do the work go round.
+    Loops,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; PARTS.len()] = [
+        Self::Store,
+        Self::RuleSet,
+        Self::Sandbox,
+        Self::Router,
+        Self::Scheduler,
+        Self::Loops,
+    ];
 }
 
 /// The names of the parts in reports, and what they are before they say anything; in the order of [`Part`].
-const PARTS: [(&str, &str); 3] = [
+const PARTS: [(&str, &str); 6] = [
     ("store", "the store has not been opened yet"),
     ("rule_set", "no rule set that compiles has been loaded"),
     ("sandbox", "no worker process has started yet"),
+    ("router", "the router has not begun yet"),
+    ("scheduler", "schedules have not been looked at yet"),
+    ("loops", "the work has not begun yet"),
 ];
 
 /// Shared by everything that has a part in it; clones see the same state.
@@ -123,7 +144,7 @@ mod tests {
     fn it_is_ready_when_every_part_is_and_no_longer_when_one_fails() {
         let readiness = Readiness::new();
         let elsewhere = readiness.clone();
-        for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+        for part in Part::ALL {
             assert!(!readiness.is_ready());
             elsewhere.ready(part);
         }
@@ -140,7 +161,7 @@ mod tests {
     #[test]
     fn a_gateway_that_stops_is_not_ready_whatever_its_parts_say() {
         let readiness = Readiness::new();
-        for part in [Part::Store, Part::RuleSet, Part::Sandbox] {
+        for part in Part::ALL {
             readiness.ready(part);
         }
         readiness.drain();
@@ -149,7 +170,10 @@ mod tests {
             readiness.report(),
             json!({
                 "ready": false,
-                "parts": { "store": "ready", "rule_set": "ready", "sandbox": "ready" },
+                "parts": {
+                    "store": "ready", "rule_set": "ready", "sandbox": "ready", "router": "ready",
+                    "scheduler": "ready", "loops": "ready",
+                },
                 "draining": true,
             })
         );

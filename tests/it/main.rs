@@ -10,6 +10,7 @@ mod examples;
 mod gateway;
 mod hostile;
 mod reference;
+mod rule_sets;
 mod runs;
 mod sandbox;
 mod shipped;

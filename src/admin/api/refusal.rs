@@ -65,7 +65,15 @@ impl From<StoreError> for Refusal {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "look at the disk and compare with a backup; nothing else is affected",
             ),
-            StoreError::Locked(_) | StoreError::Schema(_) | StoreError::Failed(_) => (
+            StoreError::Pruned(_) => (
+                StatusCode::GONE,
+                "[store] retention says how long events and journals are kept",
+            ),
+            StoreError::Locked(_)
+            | StoreError::Schema(_)
+            | StoreError::Unsuitable(_)
+            | StoreError::NoRoom(_)
+            | StoreError::Failed(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "look into the gateway's log",
             ),

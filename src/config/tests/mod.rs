@@ -2,12 +2,13 @@
 
 mod messages;
 mod mutations;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, ConfigError, EXAMPLE, SignedPart, Verify, show};
+use super::{Config, ConfigError, EXAMPLE, Retention, SignedPart, Verify, show};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -56,6 +57,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("ICONIK_AUTH_TOKEN", "token"),
         ("CUEGATE_HOOK_SECRET", "s3cret"),
         ("STANDARD_WEBHOOKS_SECRET", "whsec_c2VjcmV0"),
+        ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
         ("CUEGATE_ADMIN_TOKEN", "a-token-of-some-length"),
     ]);
     let file = directory.path().join("cuegate.toml");
@@ -72,8 +74,15 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     };
     assert_eq!(hmac.secrets.len(), 2);
     assert_eq!(hmac.signed[0], SignedPart::Literal("v0".to_owned()));
+    let target = parse("egress.slack.url = \"https://slack.example/\"").unwrap();
+    assert_eq!(
+        show(&with_targets_only(&config)),
+        show(&with_targets_only(&target)),
+        "a target's keys show their defaults too"
+    );
 
     config.sources.clear();
+    config.egress.clear();
     config.vars.clear();
     assert_eq!(config.server.admin_tokens.len(), 1);
     config.server.public_url = None;
@@ -83,10 +92,25 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     assert_eq!(show(&config), show(&Config::default()));
 }
 
+fn with_targets_only(config: &Config) -> Config {
+    Config {
+        egress: config.egress.clone(),
+        ..Config::default()
+    }
+}
+
 #[test]
 fn every_key_that_is_shown_is_in_the_example() {
+    let target = parse("egress.slack.url = \"https://slack.example/\"").unwrap();
     for line in show(&Config::default())
         .lines()
+        .chain(
+            show(&target)
+                .split("[egress.slack]\n")
+                .nth(1)
+                .unwrap()
+                .lines(),
+        )
         .filter(|line| !line.is_empty())
     {
         let key = line.split(" = ").next().unwrap();
@@ -111,6 +135,12 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
         verify = { header = "X-Secret", secrets = ["one", "two"] }
         [sources.other]
         verify = { hmac = { header = "x-sig", signed = ["body", "$${LITERAL}"], secrets = ["k"] } }
+        [egress.desk]
+        url = "http://desk.example:8000/in?key=hunter2"
+        headers = { Authorization = "Bearer hunter2" }
+        uncertain = "drop"
+        allow_private = true
+        max_answer = "64KiB"
         [vars]
         title = "costs $${5} and a \"quote\""
         nested = { list = [1, 2.5, true] }
@@ -128,6 +158,8 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
 
     [store]
     url = "sqlite:data/cuegate.db"
+    retention = { events = "90d", journals = "90d", max_size = "20GB", min_free = "1GB" }
+    allow_network_fs = false
 
     [iconik]
     base_url = "https://app.iconik.io/API"
@@ -136,6 +168,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     auth_token = "***"
     rate = { per_20s = 900, per_second = 45 }
     timeout = "30s"
+    index_lag = "1m30s"
 
     [rules]
     dir = "rules"
@@ -157,6 +190,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     headers = "32KiB"
     connections = 1024
     request = "10s"
+    loop = { runs = 10, within = "10m" }
 
     [sources.iconik]
     verify = { header = "x-secret", secrets = ["***", "***"] }
@@ -165,6 +199,14 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     [sources.other]
     verify = { hmac = { algorithm = "sha256", encoding = "hex", header = "x-sig", prefix = "", secrets = ["***"], separator = ":", signed = ["body", "$${LITERAL}"], tolerance = "5m" } }
     dedup_window = "1d"
+
+    [egress.desk]
+    url = "http://***"
+    headers = { authorization = "***" }
+    uncertain = "drop"
+    timeout = "30s"
+    allow_private = true
+    max_answer = "64KiB"
 
     [vars]
     nested = { list = [1, 2.5, true] }
@@ -245,12 +287,17 @@ fn a_file_beside_the_configuration_holds_a_secret() {
     )
     .unwrap();
     std::fs::write(directory.path().join("hooks"), "new\n\nold").unwrap();
+    std::fs::write(directory.path().join("url"), "https://desk.example/t0ken\n").unwrap();
+    std::fs::write(directory.path().join("key"), "Bearer t0ken\n").unwrap();
     let text = "
         [iconik]
         auth_token_file = \"token\"
         [sources.iconik.verify]
         header = \"x-secret\"
         secrets_file = \"hooks\"
+        [egress.desk]
+        url_file = \"url\"
+        headers.authorization_file = \"key\"
     ";
     std::fs::write(directory.path().join("cuegate.toml"), text).unwrap();
     let file = directory.path().join("cuegate.toml");
@@ -261,6 +308,9 @@ fn a_file_beside_the_configuration_holds_a_secret() {
     };
     let secrets: Vec<&str> = secrets.iter().map(crate::model::Secret::expose).collect();
     assert_eq!(secrets, ["new", "old"]);
+    let desk = &config.egress["desk"];
+    assert_eq!(desk.url.expose(), "https://desk.example/t0ken");
+    assert_eq!(desk.headers["authorization"].expose(), "Bearer t0ken");
 }
 
 #[test]
@@ -279,7 +329,8 @@ fn credentials_are_asked_for_only_when_they_are_needed() {
 #[test]
 fn nothing_that_prints_a_configuration_prints_a_secret() {
     let config = parse(
-        "iconik.auth_token = \"hunter2\"\nsources.a.verify = { header = \"x-s\", secrets = [\"hunter2\"] }",
+        "iconik.auth_token = \"hunter2\"\nsources.a.verify = { header = \"x-s\", secrets = [\"hunter2\"] }\n\
+         egress.a = { url = \"https://hunter2/hunter2\", headers = { x-key = \"hunter2\" } }",
     )
     .unwrap();
     assert!(!show(&config).contains("hunter2"));
@@ -307,4 +358,37 @@ fn rules_can_be_checked_where_the_secrets_of_production_are_not() {
     std::fs::write(&file, format!("{head}\"sport\"")).unwrap();
     let config = Config::load_for_rules(Some(&file), &overriding).unwrap();
     assert_eq!(config.vars["desk"], "news");
+}
+
+#[test]
+fn the_files_can_be_worked_on_where_nothing_but_their_place_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cuegate.toml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Config::load_for_store(Some(&file), &environment(&[]))
+    };
+    let head = "[iconik]\nauth_token = \"${NOT_HERE}\"\n[store]\nurl = ";
+    let config = load(&format!("{head}\"sqlite:there/here.db\"")).unwrap();
+    assert_eq!(config.store.path.to_str(), Some("there/here.db"));
+    let wrong = format!("{head}\"sqlite:a.db\"\nretention = {{ events = \"1s\" }}");
+    let error = load(&wrong).expect_err("a second is no retention");
+    assert!(error.to_string().contains("out of range"), "{error}");
+}
+
+#[test]
+fn retention_is_read_key_by_key_and_the_rest_stays() {
+    let text =
+        "[store]\nallow_network_fs = true\nretention = { journals = \"7d\", min_free = \"0B\" }";
+    let store = parse(text).unwrap().store;
+    assert!(store.allow_network_fs);
+    let default = Retention::default();
+    assert_eq!(store.retention.events, default.events);
+    assert_eq!(store.retention.max_size, default.max_size);
+    assert_eq!(store.retention.journals, Duration::from_secs(7 * 86_400));
+    assert_eq!(store.retention.min_free, 0);
+    let error = parse("[store]\nallow_network_fs = \"yes\"").unwrap_err();
+    assert!(error.to_string().contains("true or false"), "{error}");
+    let overridden = parse_in("", &[("CUEGATE__STORE__ALLOW_NETWORK_FS", "true")]).unwrap();
+    assert!(overridden.store.allow_network_fs);
 }

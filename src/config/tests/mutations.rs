@@ -23,6 +23,9 @@ timestamp_header = "x-time"
 secrets = [
   "hunter2hunter2",
 ]
+[egress.desk]
+url = "https://desk.example/hunter2hunter2"
+headers = { x-key = "hunter2hunter2" }
 [vars]
 "quoted" = "a"
 "#;

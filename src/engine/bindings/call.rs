@@ -6,12 +6,16 @@ use rhai::{Dynamic, EvalAltResult, INT, Map, NativeCallContext, Position};
 use serde_json::Value;
 
 use super::super::convert::to_dynamic;
-use super::super::session::{Fallible, Session, SharedSession, error};
-use crate::model::{Answer, Call, DeadClass, Method};
+use super::super::session::{Fallible, Here, Session, SharedSession, error};
+use super::super::wanted::SEARCH_PATH;
+use crate::model::{Answer, Call, DeadClass, Effect, Method};
 use crate::operations;
 
 /// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
 pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
+
+/// Marks the map about a job that did not end well, likewise.
+pub(in super::super) const JOB_ERROR_TAG: INT = 0x1c2;
 
 /// The largest request, in bytes of JSON: as much as the largest answer that a journal takes (SEMANTICS 1).
 const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -35,6 +39,11 @@ impl Request {
         Self::new(Method::Get, path)
     }
 
+    /// A search with its whole body.
+    pub(super) fn search(body: Value) -> Self {
+        Self::new(Method::Post, SEARCH_PATH).body(body)
+    }
+
     pub(super) fn query(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.0.query.insert(key.to_owned(), value.to_string());
         self
@@ -53,8 +62,13 @@ impl Request {
 
     /// The answer's body; a refusal is thrown.
     pub(super) fn send(self, context: &NativeCallContext<'_>) -> Fallible<Value> {
+        self.send_from(&Session::of(context)?, context.into())
+    }
+
+    /// The same from a place that is known.
+    pub(super) fn send_from(self, session: &SharedSession, here: Here) -> Fallible<Value> {
         let call = self.0.clone();
-        let answer = self.step(context)?;
+        let answer = self.step(session, here)?;
         if (200..300).contains(&answer.status) {
             Ok(answer.body)
         } else {
@@ -62,10 +76,15 @@ impl Request {
         }
     }
 
+    /// What is thrown when the API refuses it with this answer.
+    pub(super) fn refused(&self, answer: &Answer) -> Box<EvalAltResult> {
+        api_error(&self.0, answer)
+    }
+
     /// The answer's body, or nothing where the API answers 404.
     pub(super) fn send_optional(self, context: &NativeCallContext<'_>) -> Fallible<Option<Value>> {
         let call = self.0.clone();
-        let answer = self.step(context)?;
+        let answer = self.step(&Session::of(context)?, context.into())?;
         match answer.status {
             404 => Ok(None),
             200..300 => Ok(Some(answer.body)),
@@ -73,24 +92,22 @@ impl Request {
         }
     }
 
-    fn step(self, context: &NativeCallContext<'_>) -> Fallible<Answer> {
-        let session = Session::of(context)?;
-        permit(context, &session, &self.0)?;
-        bound(context, &session, &self.0)?;
-        session.step(context, self.0)
+    fn step(self, session: &SharedSession, here: Here) -> Fallible<Answer> {
+        permit(&here, session, &self.0)?;
+        perform(session, here, Effect::Call(self.0))
     }
 }
 
 /// Ends the run where the operation is unknown or the header does not allow it. The door checks again; this
 /// check is the one that knows the line.
-fn permit(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call) -> Fallible<()> {
+fn permit(here: &Here, session: &SharedSession, call: &Call) -> Fallible<()> {
     let Some(operation) = operations::find(call.method, &call.path) else {
         let near = operations::nearest(call.method, &call.path);
         let hint = near
             .first()
             .map(|near| format!("did you mean {} {}?", near.method, near.path));
         let message = format!("Iconik has no operation {} {}", call.method, call.path);
-        return Err(session.fail(context, DeadClass::ScriptError, message, hint));
+        return Err(session.fail(here.clone(), DeadClass::ScriptError, message, hint));
     };
     let Some(scope) = operation.scope else {
         return Ok(());
@@ -106,7 +123,7 @@ fn permit(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call)
         .map(|scope| format!("{scope:?}"))
         .collect::<Vec<_>>();
     Err(session.fail(
-        context,
+        here.clone(),
         DeadClass::Permission,
         format!(
             "{} {} needs the scope `{scope}`, which the rule's header does not allow",
@@ -119,19 +136,16 @@ fn permit(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call)
     ))
 }
 
-/// Ends the run where the request is larger than anybody should send, journal and show.
-fn bound(context: &NativeCallContext<'_>, session: &SharedSession, call: &Call) -> Fallible<()> {
-    let bytes = serde_json::to_vec(call).map_or(usize::MAX, |json| json.len());
+/// Asks for the next step. The run ends where the request is larger than anybody should send, journal and show.
+pub(super) fn perform(session: &SharedSession, here: Here, effect: Effect) -> Fallible<Answer> {
+    let bytes = serde_json::to_vec(&effect).map_or(usize::MAX, |json| json.len());
     if bytes <= REQUEST_BYTES_MAX {
-        return Ok(());
+        return session.step(here, effect);
     }
-    let (method, path) = (call.method, &call.path);
     Err(session.fail(
-        context,
+        here,
         DeadClass::Limit,
-        format!(
-            "the request {method} {path} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"
-        ),
+        format!("the request {effect} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"),
         Some("send less at once: fewer or shorter values".to_owned()),
     ))
 }
@@ -145,8 +159,13 @@ fn api_error(call: &Call, answer: &Answer) -> Box<EvalAltResult> {
     thrown.insert("errors".into(), to_dynamic(&errors));
     thrown.insert("method".into(), call.method.as_str().into());
     thrown.insert("path".into(), call.path.clone().into());
+    thrown_map(thrown, API_ERROR_TAG)
+}
+
+/// A map to be thrown, marked so that one that nobody catches is told from a `throw` of the script.
+pub(super) fn thrown_map(thrown: Map, tag: INT) -> Box<EvalAltResult> {
     let mut thrown = Dynamic::from_map(thrown);
-    thrown.set_tag(i32::try_from(API_ERROR_TAG).unwrap_or_default());
+    thrown.set_tag(i32::try_from(tag).unwrap_or_default());
     EvalAltResult::ErrorRuntime(thrown, Position::NONE).into()
 }
 
@@ -185,7 +204,7 @@ pub(super) fn path_id(what: &str, id: &Dynamic) -> Fallible<String> {
         .to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if id.is_empty() || id.len() > 100 || !id.chars().all(plain) {
-        return Err(error(format!("`{id}` is no id of a {what}")));
+        return Err(error(format!("`{id}` cannot be the id of the {what}")));
     }
     Ok(id)
 }

@@ -10,6 +10,7 @@ use super::super::convert::to_dynamic;
 use super::super::session::{Fallible, error};
 use super::call::{Request, path_id, text_at};
 use super::metadata::{self, Metadata, Target};
+use super::query::Objects;
 use super::segment::{has_next, objects};
 use crate::model::Method;
 
@@ -114,6 +115,18 @@ pub(super) fn register(registry: &mut Registry) {
             "let folder = iconik::collection(event.collection_id);\nfor entry in folder.contents() { log::info(entry.id); }",
         ),
         |context: Context<'_>, collection: &mut Collection| collection.contents(&context),
+    );
+    registry.add(
+        doc(
+            "contents(options)",
+            "The entries as a Query: with `#{ recursive: true }` those of all collections inside as well. Nothing is read before \
+             somebody goes through it, so `each` can return it, whatever the collection's size.",
+            "let folder = iconik::collection(event.collection_id);\n\
+             for entry in folder.contents(#{ recursive: true }) { log::info(entry.id); }",
+        ),
+        |context: Context<'_>, collection: &mut Collection, options: Map| {
+            Objects::contents(&context, &collection.id, &options)
+        },
     );
     registry.add(
         doc(

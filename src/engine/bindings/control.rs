@@ -23,7 +23,7 @@ pub(super) fn register(registry: &mut Registry) {
         },
         |context: Context<'_>, reason: &str| -> Fallible<()> {
             let session = Session::of(&context)?;
-            Err(session.latch(Outcome::Skipped(shorten(reason)), context.call_source()))
+            Err(session.latch(Outcome::Skipped(shorten(reason)), context.call_source().map(ToOwned::to_owned)))
         },
     );
     registry.add(
@@ -84,7 +84,7 @@ fn register_log(registry: &mut Registry) {
             move |context: Context<'_>, value: Dynamic| -> Fallible<()> {
                 let session = Session::of(&context)?;
                 let text = display(&value, session.limits().string_bytes);
-                session.log(context.call_position(), context.call_source(), level, text)
+                session.log(&context, level, text)
             },
         );
     }

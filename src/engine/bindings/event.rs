@@ -19,7 +19,7 @@ const ALWAYS: &[&str] = &[
     "asset_id",
     "collection_id",
 ];
-const WEBHOOK: &[&str] = &[
+pub(super) const WEBHOOK: &[&str] = &[
     "event_type",
     "realm",
     "operation",
@@ -40,13 +40,14 @@ const BUTTON: &[&str] = &[
 ];
 const SCHEDULE: &[&str] = &["scheduled_for", "fired_at"];
 const OBJECT: &[&str] = &["object_type", "object_id", "parent", "form"];
-const OTHER: &[&str] = &["type", "object_id", "data"];
+pub(super) const OTHER: &[&str] = &["type", "object_id", "data"];
 
-/// The event, read-only; `data` is converted when it is first asked for.
+/// The event, read-only; `data` and `parent` are converted when they are first asked for.
 #[derive(Clone, Debug)]
 pub(in super::super) struct EventView {
     event: Arc<Event>,
     data: Arc<OnceLock<Dynamic>>,
+    parent: Arc<OnceLock<Dynamic>>,
 }
 
 impl EventView {
@@ -54,6 +55,7 @@ impl EventView {
         Self {
             event,
             data: Arc::default(),
+            parent: Arc::default(),
         }
     }
 
@@ -86,6 +88,11 @@ impl EventView {
                 let instead = "`event.form` is not supported yet by this version; `event.raw` holds what Iconik sent";
                 return Err(error(instead));
             }
+            "scheduled_for" | "fired_at" => {
+                let time = event.text(key).and_then(Time::parse);
+                time.map_or(Dynamic::UNIT, Dynamic::from)
+            }
+            "parent" => self.parent.get_or_init(|| self.convert_parent()).clone(),
             "raw" => to_dynamic(&event.body),
             "asset_ids" | "collection_ids" | "saved_search_ids" => event
                 .body
@@ -105,6 +112,14 @@ impl EventView {
                     .map_or_else(|| Map::new().into(), to_dynamic)
             }
         }
+    }
+
+    /// The event that `each` was called with, as it saw it.
+    fn convert_parent(&self) -> Dynamic {
+        let parent = self.event.body.get("parent").cloned().unwrap_or_default();
+        serde_json::from_value::<Event>(parent).map_or(Dynamic::UNIT, |parent| {
+            Dynamic::from(Self::new(Arc::new(parent))).into_read_only()
+        })
     }
 
     fn unknown(&self, key: &str) -> Box<rhai::EvalAltResult> {

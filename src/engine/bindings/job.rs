@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, FuncRegistration, ImmutableString, Map, NativeCallContext};
+use rhai::{Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Map, NativeCallContext};
 use serde_json::Value;
 
 use super::super::catalog::{FunctionDoc, Place, Registry, or_unit};
 use super::super::convert::{to_dynamic, to_json};
-use super::super::session::{Fallible, error};
-use super::call::{Request, path_id, text_at};
-use crate::model::Method;
+use super::super::session::{Fallible, Session, error};
+use super::call::{JOB_ERROR_TAG, Request, path_id, text_at, thrown_map};
+use super::waiting::after;
+use crate::model::{Effect, Method, WaitForJob};
 
 type Context<'a> = NativeCallContext<'a>;
 const JOB: Place = Place::Type("Job");
@@ -26,7 +27,7 @@ impl Job {
         &self.id
     }
 
-    fn of(document: Value) -> Fallible<Self> {
+    pub(super) fn of(document: Value) -> Fallible<Self> {
         let id = text_at(&document, "id")
             .ok_or_else(|| error("Iconik answered a job without an id"))?
             .to_owned();
@@ -34,6 +35,52 @@ impl Job {
             id,
             document: Arc::new(document),
         })
+    }
+}
+
+impl Job {
+    fn wait(&self, context: &Context<'_>, timeout: &str) -> Fallible<Self> {
+        let session = Session::of(context)?;
+        let wait = WaitForJob {
+            job: path_id("job", &self.id.clone().into())?,
+            until: after(&session, timeout)?,
+            position: None,
+        };
+        let answer = session.step(context, Effect::WaitForJob(wait))?;
+        let read = Request::get(format!("jobs/v1/jobs/{}/", self.id));
+        if !(200..300).contains(&answer.status) {
+            return Err(read.refused(&answer));
+        }
+        let title = text_at(&self.document, "title").unwrap_or_default();
+        let name = format!("job {} ({title:?})", self.id);
+        if answer.body.is_null() {
+            let message = format!("{name} had not ended after {timeout}");
+            return Err(self.unsuccessful(&message, Dynamic::UNIT));
+        }
+        let ended = Self::of(answer.body)?;
+        let status = text_at(&ended.document, "status").unwrap_or_default();
+        if !matches!(status, "FAILED" | "ABORTED") {
+            return Ok(ended);
+        }
+        let why = ["error_message", "message"]
+            .iter()
+            .find_map(|key| text_at(&ended.document, key).filter(|text| !text.is_empty()));
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        let message = format!("{name} is {status}{why}");
+        Err(self.unsuccessful(&message, status.to_owned().into()))
+    }
+
+    /// What a script catches about a job that did not end well.
+    fn unsuccessful(&self, message: &str, status: Dynamic) -> Box<EvalAltResult> {
+        let mut thrown = Map::new();
+        thrown.insert("status".into(), Dynamic::UNIT);
+        thrown.insert("message".into(), message.into());
+        thrown.insert("errors".into(), Dynamic::UNIT);
+        thrown.insert("method".into(), Method::Get.as_str().into());
+        thrown.insert("path".into(), format!("jobs/v1/jobs/{}/", self.id).into());
+        thrown.insert("job".into(), self.id.clone().into());
+        thrown.insert("job_status".into(), status);
+        thrown_map(thrown, JOB_ERROR_TAG)
     }
 }
 
@@ -83,6 +130,19 @@ pub(super) fn register(registry: &mut Registry) {
             let body = to_json(&Dynamic::from_map(values))?;
             Job::of(Request::new(Method::Patch, format!("jobs/v1/jobs/{}/", job.id)).body(body).send(&context)?)
         },
+    );
+    registry.add(
+        doc(
+            "wait(timeout)",
+            "Goes on when the job has ended and returns it as it is then. A job that is `FAILED` or `ABORTED`, or that has not \
+             ended within the timeout, is thrown as a map like that of a refused call, with `job` and `job_status` besides: \
+             `\"FAILED\"`, `\"ABORTED\"`, or `()` at the timeout. Any number of runs can wait; the gateway asks for all of \
+             their jobs together.",
+            "let job = iconik::create_job(#{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });\n\
+             job.update(#{ status: \"FINISHED\" });\n\
+             if job.wait(\"2h\").status != \"FINISHED\" { fail(\"status\"); }",
+        ),
+        |context: Context<'_>, job: &mut Job, timeout: &str| job.wait(&context, timeout),
     );
 }
 

@@ -4,17 +4,25 @@ mod asset;
 mod call;
 mod collection;
 mod control;
+mod egress;
 mod event;
 mod iconik;
 mod job;
 mod metadata;
+mod pages;
+mod query;
+mod search;
 mod segment;
+mod state;
 mod text;
 mod time;
 mod view;
+mod waiting;
 
-pub(super) use call::API_ERROR_TAG;
+pub(super) use call::{API_ERROR_TAG, JOB_ERROR_TAG};
+pub(super) use egress::egress_module;
 pub(super) use event::{EventView, nearest};
+pub(super) use query::query_of;
 
 use rhai::Dynamic;
 
@@ -40,6 +48,7 @@ pub(super) fn same_object(a: &Dynamic, b: &Dynamic) -> Option<bool> {
 pub(super) fn register(registry: &mut Registry) {
     event::register(registry);
     control::register(registry);
+    waiting::register(registry);
     time::register(registry);
     text::register(registry);
     iconik::register(registry);
@@ -47,4 +56,8 @@ pub(super) fn register(registry: &mut Registry) {
     metadata::register(registry);
     collection::register(registry);
     job::register(registry);
+    query::register(registry);
+    search::register(registry);
+    state::register(registry);
+    egress::register(registry);
 }

@@ -15,6 +15,7 @@ pub(super) fn register(registry: &mut Registry) {
         .in_global_namespace()
         .set_into_module(registry.global(), |time: &mut Time| time.to_string());
     register_module(registry);
+    register_zoned(registry);
     register_methods(registry);
 }
 
@@ -39,6 +40,25 @@ fn register_module(registry: &mut Registry) {
         |text: &str| -> Fallible<Time> {
             Time::parse(text)
                 .ok_or_else(|| error(format!("`{text}` is no time; write one as 2026-03-01 or 2026-03-01T12:00:00+00:00")))
+        },
+    );
+}
+
+fn register_zoned(registry: &mut Registry) {
+    registry.add(
+        FunctionDoc {
+            place: Place::Module("time"),
+            signature: "parse(text, zone)",
+            about: "The same, where what has no offset of its own is the local time of a zone.",
+            example: "let noon = time::parse(\"2026-03-01T12:00:00\", \"Europe/Berlin\");\n\
+                      if noon != time::parse(\"2026-03-01T11:00:00\") { fail(\"zone\"); }",
+        },
+        |text: &str, zone: &str| -> Fallible<Time> {
+            Time::parse_in(text, zone)?.ok_or_else(|| {
+                error(format!(
+                    "`{text}` is no time; write one as 2026-03-01 or 2026-03-01T12:00:00"
+                ))
+            })
         },
     );
 }

@@ -141,6 +141,11 @@ impl Field {
         })
     }
 
+    /// Its type, as Iconik names it.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
+    }
+
     /// A stored value in the one form that values are compared in.
     fn normal(&self, value: &Value) -> Value {
         let text = || {

@@ -1,6 +1,12 @@
 //! The header of a rule: every key checked, every wrong one named with its place and a suggestion.
 
+mod clock;
+mod combinations;
 mod keys;
+mod subjects;
+mod values;
+
+use std::collections::BTreeMap;
 
 use rhai::Position as At;
 
@@ -8,10 +14,12 @@ use super::bindings::nearest;
 use super::literal::{Constant, Literal};
 use super::source::Source;
 use crate::model::{Diagnostic, RuleHeader, RuleId, RuleVersion};
-use keys::{
-    Wrong, boolean, button, concurrency, duration, lane, limits, list, only, pattern, retry, scope,
-    text, wrong,
-};
+use clock::{debounce, schedule};
+use keys::{button, concurrency, lane, limits, priority, retry};
+use subjects::{pattern, scope};
+use values::{Wrong, boolean, duration, list, only, text, wrong};
+
+pub(super) use subjects::{EGRESS, parse_pattern};
 
 const KEYS: [&str; 20] = [
     "on",
@@ -57,6 +65,9 @@ pub(super) fn parse(source: &Source) -> Result<Parsed, Vec<Diagnostic>> {
     };
     let mut reader = Reader {
         source,
+        at: literal.at,
+        keys: BTreeMap::new(),
+        bounds_each: false,
         findings: Vec::new(),
         parsed: Parsed {
             header: empty(source),
@@ -64,9 +75,17 @@ pub(super) fn parse(source: &Source) -> Result<Parsed, Vec<Diagnostic>> {
         },
     };
     for (key, at, value) in fields {
-        reader.key(key, *at, value);
+        reader.keys.insert(key, *at);
+        if let Err(finding) = reader.read(key, *at, value) {
+            reader.find(finding);
+        }
     }
-    reader.combinations(literal.at);
+    // What is wrong with a key may be the very reason for an odd combination.
+    if reader.findings.is_empty() {
+        for finding in combinations::impossible(&reader) {
+            reader.find(finding);
+        }
+    }
     if reader.findings.is_empty() {
         Ok(reader.parsed)
     } else {
@@ -92,6 +111,12 @@ fn empty(source: &Source) -> RuleHeader {
 
 struct Reader<'a> {
     source: &'a Source,
+    /// Where the header is.
+    at: At,
+    /// Where its keys are.
+    keys: BTreeMap<&'a str, At>,
+    /// Whether `limits` says anything about `each`.
+    bounds_each: bool,
     findings: Vec<Diagnostic>,
     parsed: Parsed,
 }
@@ -105,10 +130,9 @@ impl Reader<'_> {
         });
     }
 
-    fn key(&mut self, key: &str, at: At, value: &Literal) {
-        if let Err(finding) = self.read(key, at, value) {
-            self.find(finding);
-        }
+    /// Where a key of the header is; where the header is, if it does not have it.
+    fn key(&self, key: &str) -> At {
+        self.keys.get(key).copied().unwrap_or(self.at)
     }
 
     fn read(&mut self, key: &str, at: At, value: &Literal) -> Result<(), Wrong> {
@@ -119,15 +143,20 @@ impl Reader<'_> {
                 header.on = patterns.collect::<Result<_, _>>()?;
             }
             "button" => header.button = Some(button(value)?),
+            "schedule" => header.schedule = Some(schedule(value)?),
             "allow" => {
                 let scopes = list(value, key)?.iter().map(scope);
                 header.allow = scopes.collect::<Result<_, _>>()?;
             }
             "lane" => header.lane = lane(value)?,
             "concurrency" => header.concurrency = concurrency(value)?,
+            "debounce" => header.debounce = Some(debounce(value)?),
             "retry" => header.retry = retry(value)?,
-            "limits" => header.limits = limits(value)?,
+            "limits" => (header.limits, self.bounds_each) = limits(value)?,
+            "timeout" => header.timeout = duration(value, key)?,
             "expires" => header.expires = duration(value, key)?,
+            "echoes" => header.echoes = boolean(value, key)?,
+            "priority" => header.priority = priority(value)?,
             "owner" => header.owner = Some(text(value, key)?.to_owned()),
             "id" => header.rule = RuleId(text(value, key)?.to_owned()),
             "enabled" => self.parsed.enabled = boolean(value, key)?,
@@ -136,7 +165,7 @@ impl Reader<'_> {
                 Constant::Int(1) => {}
                 _ => return Err(wrong(value.at, "`api` is 1: this version knows no other")),
             },
-            "schedule" | "mode" | "debounce" | "timeout" | "progress" | "echoes" | "priority" => {
+            "mode" | "progress" => {
                 return Err(wrong(
                     at,
                     format!("`{key}` is not supported yet by this version"),
@@ -150,28 +179,4 @@ impl Reader<'_> {
         }
         Ok(())
     }
-
-    fn combinations(&mut self, at: At) {
-        let header = &self.parsed.header;
-        // What is wrong with a key may be the very reason that nothing wakes the rule.
-        if self.findings.is_empty() && header.on.is_empty() && header.button.is_none() {
-            let hint = "add `on: [\"assets/metadata/update\"]` or `button: #{ title: \"…\", contexts: [\"ASSET\"] }`";
-            self.find((
-                at,
-                "nothing wakes this rule: it has neither `on` nor `button`".to_owned(),
-                Some(hint.to_owned()),
-            ));
-        }
-        if header_id_is_odd(&self.parsed.header.rule) {
-            self.find(wrong(
-                at,
-                "an id has letters, digits, `-`, `_`, `.` and `/` only",
-            ));
-        }
-    }
-}
-
-fn header_id_is_odd(rule: &RuleId) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
-    rule.as_str().is_empty() || rule.as_str().len() > 200 || !rule.as_str().chars().all(plain)
 }

@@ -32,6 +32,7 @@ fn config_of(base_url: &str) -> config::Iconik {
             per_20s: 1000,
         },
         timeout: Duration::from_secs(30),
+        index_lag: Duration::from_secs(90),
     }
 }
 
@@ -335,15 +336,21 @@ async fn secrets_are_in_no_text() {
 }
 
 #[tokio::test]
-async fn the_domain_is_the_current_users() {
+async fn the_account_is_the_current_users() {
     let client = serve(|_, uri: Uri, _, _| match uri.path() {
         "/API/users/v1/users/current/" => r#"{"id": "u", "system_domain_id": "d-1"}"#,
         _ => "{}",
     })
     .await;
-    assert_eq!(client.domain().await, Ok("d-1".to_owned()));
+    let account = Account {
+        domain: "d-1".to_owned(),
+        user: Some("u".to_owned()),
+    };
+    assert_eq!(client.account().await, Ok(account));
+    let client = serve(|_, _, _, _| r#"{"id": "", "system_domain_id": "d-1"}"#).await;
+    assert_eq!(client.account().await.map(|account| account.user), Ok(None));
     let client = serve(|_, _, _, _| r#"{"id": "u"}"#).await;
-    let error = client.domain().await.expect_err("no domain");
+    let error = client.account().await.expect_err("no domain");
     assert!(error.to_string().contains("system_domain_id"), "{error}");
 }
 

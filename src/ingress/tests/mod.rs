@@ -101,6 +101,7 @@ fn limits() -> Limits {
         header_bytes: 16 * 1024,
         connections: 64,
         request: Duration::from_secs(10),
+        ..Limits::default()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Metadata fields, known by their name and not by an id.
 
+use std::sync::Arc;
+
 use axum::Router;
 use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::operation::{Ask, Caller, Done, operations};
-use super::super::paging::page;
+use super::super::paging::{Bounds, Row, page};
 use super::super::refusal::Refusal;
 use super::super::shape::{Extent, Key, Kind, checked, key};
 use super::super::table::{Document, text};
@@ -77,16 +79,16 @@ fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         .fields
         .iter()
         .filter(|(name, _)| name.as_str() > after)
-        .map(|(_, field)| field.clone())
+        .map(|(_, field)| Row::plain(field))
         .collect();
-    page(shown, &ask.path(), &ask.query).map(Done::ok)
+    page(shown, &ask.path(), &ask.query, Bounds::PLAIN).map(Done::ok)
 }
 
 fn read(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let name = ask.param("field_name");
     let field = world.fields.get(name);
     let field = field.ok_or_else(|| Refusal::not_found("Metadata field", name))?;
-    Ok(Done::ok(field.clone()))
+    Ok(Done::ok(Document::clone(field)))
 }
 
 fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -132,7 +134,9 @@ pub(in super::super) fn add(
         "use_as_facet": false,
     }));
     overlay(&mut field, given);
-    world.fields.insert(name.to_owned(), field.clone());
+    world
+        .fields
+        .insert(name.to_owned(), Arc::new(field.clone()));
     Ok(field)
 }
 
@@ -148,6 +152,7 @@ fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal>
     let name = ask.param("field_name");
     let field = world.fields.get_mut(name);
     let field = field.ok_or_else(|| Refusal::not_found("Metadata field", name))?;
+    let field = Arc::make_mut(field);
     overlay(field, checked(&ask.body()?, &KEYS, extent)?);
     field.insert("date_modified".to_owned(), ask.caller.stamp());
     Ok(Done::ok(Value::Object(field.clone())))

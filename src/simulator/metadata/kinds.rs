@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::table::{Document, text};
 
 /// Whether the field takes several values. A tag cloud does by its nature.
-pub(super) fn is_many(field: &Document) -> bool {
+pub(in super::super) fn is_many(field: &Document) -> bool {
     field.get("multi") == Some(&Value::Bool(true)) || text(field, "field_type") == "tag_cloud"
 }
 

@@ -11,8 +11,9 @@ use axum::Router;
 use super::Shared;
 
 pub(super) use fields::add as add_field;
+pub(super) use kinds::is_many;
 pub(super) use values::{Target, Values, write};
-pub(super) use views::add as add_view;
+pub(super) use views::{add as add_view, shows};
 
 /// The pseudo-field by which a view separates its fields.
 const SEPARATOR: &str = "__separator__";

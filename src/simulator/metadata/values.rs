@@ -5,6 +5,7 @@
 //! and that `append` keeps a value from being there twice, is inferred.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Router;
 use serde_json::{Value, json};
@@ -28,12 +29,14 @@ const FIELD_KEYS: [Key; 2] = [
 #[derive(Debug, Default)]
 pub(in super::super) struct Values {
     records: BTreeMap<(String, String), Record>,
+    touched: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Record {
     views: BTreeSet<String>,
     fields: BTreeMap<String, Written>,
+    plain: Arc<Document>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,34 +48,55 @@ struct Written {
 impl Values {
     /// Forgets all that was said about an object.
     pub(in super::super) fn forget(&mut self, object_id: &str) {
-        self.records.retain(|(object, _), _| object != object_id);
+        let first = (object_id.to_owned(), String::new());
+        let keys: Vec<_> = self
+            .records
+            .range(first..)
+            .map(|(key, _)| key)
+            .take_while(|(object, _)| object == object_id)
+            .cloned()
+            .collect();
+        for key in keys {
+            self.records.remove(&key);
+            self.touched.insert(key.0);
+        }
     }
 
     /// Says about one version what is said about another.
     pub(in super::super) fn copy_version(&mut self, object_id: &str, from: &str, to: &str) {
         let from = (object_id.to_owned(), from.to_owned());
         if let Some(record) = self.records.get(&from).cloned() {
-            self.records.insert((from.0, to.to_owned()), record);
+            self.keep((from.0, to.to_owned()), record);
         }
     }
 
-    /// The values of every field that has any, without labels and scores.
+    /// `{field: [values]}` of every field that has any, without labels and scores.
     pub(in super::super) fn plain(
         &self,
         object_id: &str,
         version_id: &str,
-    ) -> BTreeMap<String, Vec<Value>> {
-        let record = self
-            .records
-            .get(&(object_id.to_owned(), version_id.to_owned()));
-        let fields = record.into_iter().flat_map(|record| &record.fields);
-        fields
+    ) -> Option<&Arc<Document>> {
+        let key = (object_id.to_owned(), version_id.to_owned());
+        self.records.get(&key).map(|record| &record.plain)
+    }
+
+    /// The objects about which something else is said than the last time.
+    pub(in super::super) fn touched(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.touched)
+    }
+
+    fn keep(&mut self, key: (String, String), mut record: Record) {
+        let written = record.fields.iter();
+        let plain = written
             .filter(|(_, written)| !written.values.is_empty())
             .map(|(name, written)| {
                 let values = written.values.iter().map(|it| it["value"].clone());
                 (name.clone(), values.collect())
             })
-            .collect()
+            .collect::<Document>();
+        record.plain = Arc::new(plain);
+        self.touched.insert(key.0.clone());
+        self.records.insert(key, record);
     }
 }
 
@@ -235,7 +259,7 @@ pub(in super::super) fn write(
         return Err(Refusal::invalid_fields(&errors));
     }
     record.views.extend(view_id.map(str::to_owned));
-    world.values.records.insert(target.key(), record);
+    world.values.keep(target.key(), record);
     Ok(())
 }
 

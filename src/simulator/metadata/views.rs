@@ -125,6 +125,11 @@ pub(super) fn names(view: &Document) -> impl Iterator<Item = &str> {
     entries(view).map(|entry| text(entry, "name"))
 }
 
+/// Whether the view shows the field.
+pub(in super::super) fn shows(view: &Document, field: &str) -> bool {
+    names(view).any(|name| name == field)
+}
+
 fn entries(view: &Document) -> impl Iterator<Item = &Document> {
     view.get("view_fields")
         .and_then(Value::as_array)
@@ -159,7 +164,8 @@ fn whole(world: &World, view: &Document) -> Document {
         if text(entry, "name") == SEPARATOR {
             return Some(entry.clone());
         }
-        let mut field = world.fields.get(text(entry, "name"))?.clone();
+        let field = world.fields.get(text(entry, "name"))?;
+        let mut field = Document::clone(field);
         let overrides = entry.iter().filter(|(_, value)| !value.is_null());
         field.extend(overrides.map(|(key, value)| (key.clone(), value.clone())));
         Some(field)

@@ -31,14 +31,16 @@ impl Turns {
         }
     }
 
-    /// Leases up to `limit` lanes; runs on the writer.
+    /// Gives back what was abandoned, then leases; runs on the writer. What it gives back is in `returned`.
     pub(super) fn lease(
         self: &Arc<Self>,
         db: &Connection,
         claiming: &Claiming,
         at: Timestamp,
+        returned: &Returned,
     ) -> Result<Untaken, StoreError> {
         let abandoned = std::mem::take(&mut *lock(&self.abandoned));
+        lock(returned).extend(&abandoned);
         for lease in abandoned {
             lanes::settle(db, &given_back(lease, at))?;
         }
@@ -48,7 +50,24 @@ impl Turns {
             turns: Arc::clone(self),
         })
     }
+
+    /// What becomes of that when the claim is committed, or has failed. A claim that failed has given nothing back, so
+    /// the next one does; a lease that does not hold any more is passed over then.
+    pub(super) fn conclusion(
+        self: &Arc<Self>,
+        returned: &Arc<Returned>,
+    ) -> impl FnOnce(bool) + Send + 'static {
+        let (turns, returned) = (Arc::clone(self), Arc::clone(returned));
+        move |committed| {
+            if !committed {
+                lock(&turns.abandoned).append(&mut lock(&returned));
+            }
+        }
+    }
 }
+
+/// What one claim gives back on its way.
+pub(super) type Returned = Mutex<Vec<Lease>>;
 
 fn given_back(lease: Lease, at: Timestamp) -> Settle {
     Settle {

@@ -3,24 +3,26 @@
 //! Whether an event was there before is not looked up here. A repeated delivery is stored once more and
 //! dropped by the router, which costs less than an index on every accepted event.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
+use super::filesystem::Floor;
+use super::lock::BackupWatch;
 use super::options::SqliteOptions;
+use super::recent::Recent;
 use super::rows::{corrupt, from_json, micros, to_json};
 use super::writer::{Class, Command, Writer};
 use crate::model::{Event, EventId};
 use crate::store::{Accepted, BatchToken, Change, StoreError};
 
-/// How many ids are remembered for the `duplicate` of an answer.
-const RECENT_MAX: usize = 16_384;
-
 /// How many routed rows one deletion takes, so that no sender waits long behind it.
 const TRIM_ROWS: i64 = 1_000;
+
+/// How many deletions are queued at a time: after a backup much has gathered, and senders need the queue too.
+const TRIMS_MAX: usize = 16;
 
 /// About the most bytes of events that are read at once.
 const SLICE_BYTES_MAX: usize = 16 << 20;
@@ -37,11 +39,19 @@ pub(super) struct Inbox {
     routed: AtomicI64,
     /// Everything up to here is deleted, or about to be.
     trimmed: AtomicI64,
+    floor: Arc<Floor>,
+    backups: Arc<BackupWatch>,
 }
 
 impl Inbox {
     /// Starts with an inbox whose rows up to `trimmed` are gone.
-    pub(super) fn new(writer: Writer, options: &SqliteOptions, trimmed: i64) -> Self {
+    pub(super) fn new(
+        writer: Writer,
+        options: &SqliteOptions,
+        trimmed: i64,
+        floor: Arc<Floor>,
+        backups: Arc<BackupWatch>,
+    ) -> Self {
         let room_kib = (options.queue_bytes_max >> 10).clamp(1, Semaphore::MAX_PERMITS);
         Self {
             writer,
@@ -50,6 +60,8 @@ impl Inbox {
             room_kib,
             routed: AtomicI64::new(trimmed),
             trimmed: AtomicI64::new(trimmed),
+            floor,
+            backups,
         }
     }
 
@@ -58,6 +70,7 @@ impl Inbox {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
+        self.floor.room()?;
         let entries: Vec<Entry> = batch.iter().map(Entry::of).collect();
         let bytes: usize = entries.iter().map(|entry| entry.json.len()).sum();
         // One batch that is larger than the whole queue may still pass, alone.
@@ -79,8 +92,14 @@ impl Inbox {
     pub(super) fn routed_up_to(&self, number: i64) {
         self.routed.fetch_max(number, Ordering::Relaxed);
         let trimmed = self.trimmed.load(Ordering::Relaxed);
+        if number - trimmed < TRIM_ROWS || self.backups.is_under_way() {
+            return;
+        }
         let mut to = trimmed;
-        while number - to >= TRIM_ROWS && self.trim(to + TRIM_ROWS).is_ok() {
+        for _ in 0..TRIMS_MAX {
+            if number - to < TRIM_ROWS || self.trim(to + TRIM_ROWS).is_err() {
+                break;
+            }
             to += TRIM_ROWS;
         }
         self.trimmed.fetch_max(to, Ordering::Relaxed);
@@ -99,8 +118,16 @@ impl Inbox {
         }))
     }
 
+    /// Whether the writer's thread has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.writer.has_ended()
+    }
+
     /// Deletes what is routed, and closes the file.
     pub(super) async fn close(&self) -> Result<(), StoreError> {
+        if self.backups.is_under_way() {
+            return self.writer.close().await;
+        }
         match self.trim(self.routed.load(Ordering::Relaxed)) {
             // Under load it stays for the next start.
             Ok(()) | Err(StoreError::Overloaded) => self.writer.close().await,
@@ -137,29 +164,6 @@ fn append(
     Ok(accepted)
 }
 
-/// The ids of the last events, bounded.
-#[derive(Debug, Default)]
-struct Recent {
-    ids: HashSet<EventId>,
-    order: VecDeque<EventId>,
-}
-
-impl Recent {
-    /// Whether the id is new.
-    fn insert(&mut self, id: EventId) -> bool {
-        if !self.ids.insert(id) {
-            return false;
-        }
-        self.order.push_back(id);
-        if self.order.len() > RECENT_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
-}
-
 /// A row of the inbox without its number.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -183,7 +187,7 @@ impl Entry {
         }
     }
 
-    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.get(1)?,
             key: row.get(2)?,
@@ -194,6 +198,10 @@ impl Entry {
         })
     }
 }
+
+/// The columns of [`Entry::read`].
+pub(super) const COLUMNS: &str =
+    "SELECT number, id, key, dedup_window, source, received_at, json FROM inbox.accepted";
 
 const SELECT_ENTRY: &str = "
     SELECT number, id, key, dedup_window, source, received_at, json FROM inbox.accepted
@@ -350,18 +358,6 @@ pub(super) fn waiting_event(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_last_ids_are_remembered() {
-        let mut recent = Recent::default();
-        let id = |number: usize| EventId(u128::try_from(number).unwrap().to_be_bytes());
-        for number in 0..=RECENT_MAX {
-            assert!(recent.insert(id(number)));
-        }
-        assert_eq!(recent.ids.len(), RECENT_MAX);
-        assert!(!recent.insert(id(RECENT_MAX)));
-        assert!(recent.insert(id(0)), "the oldest is forgotten");
-    }
 
     #[test]
     fn a_token_reads_back_as_its_span_and_anything_else_as_none() {

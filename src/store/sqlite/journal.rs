@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{corrupt, from_json, micros, time, to_json};
 use super::writer::Class;
-use super::{lanes, waits};
+use super::{adopting, lanes, waits};
 use crate::model::{Digest, LogLevel, LogLine, RunId, Step};
 use crate::store::{Append, Fenced, Intent, JournalEntry, Remark, StoreError};
 
@@ -14,7 +14,7 @@ pub(super) fn class(db: &Connection, batch: &[Append]) -> Result<Class, StoreErr
     for append in batch {
         let durable = match &append.entry {
             JournalEntry::Intent(_) | JournalEntry::Withdrawn { .. } => true,
-            JournalEntry::Remark(_) => false,
+            JournalEntry::Made { .. } | JournalEntry::Remark(_) => false,
             JournalEntry::Answer(step) => {
                 open_intent_id(db, append.lease.run, step.number)?.is_some()
             }
@@ -37,6 +37,7 @@ pub(super) fn append(db: &Connection, append: &Append) -> Result<Fenced, StoreEr
         JournalEntry::Intent(intent) => write_intent(db, run, intent)?,
         JournalEntry::Answer(step) => write_step(db, run, step)?,
         JournalEntry::Withdrawn { number } => withdraw(db, run, *number)?,
+        JournalEntry::Made { number, object } => adopting::made(db, run, *number, object)?,
         JournalEntry::Remark(remark) => write_remark(db, run, remark)?,
     }
     Ok(Fenced::Written)
@@ -48,6 +49,7 @@ pub(super) fn bytes(append: &Append) -> usize {
         JournalEntry::Intent(intent) => to_json(&intent.effect).len(),
         JournalEntry::Answer(step) => to_json(&step.answer).len(),
         JournalEntry::Withdrawn { .. } => 0,
+        JournalEntry::Made { object, .. } => object.len(),
         JournalEntry::Remark(remark) => remark.text.len(),
     };
     entry
@@ -167,7 +169,7 @@ pub(super) fn open_intent(db: &Connection, run: RunId) -> Result<Option<Intent>,
         .map_err(|error| corrupt(format_args!("the open intent of run {run}"), error))
 }
 
-fn intent(row: &Row<'_>) -> Result<Intent, StoreError> {
+pub(super) fn intent(row: &Row<'_>) -> Result<Intent, StoreError> {
     Ok(Intent {
         number: row.get(0)?,
         digest: Digest(row.get(1)?),
@@ -185,11 +187,18 @@ pub(super) fn steps(db: &Connection, run: RunId) -> Result<Vec<Step>, StoreError
         .query_and_then([run.0], step)?
         .collect::<Result<Vec<Step>, StoreError>>()
         .map_err(|error| corrupt(format_args!("the journal of run {run}"), error))?;
-    let answered: Option<u32> = db
-        .prepare_cached("SELECT steps FROM run WHERE id = ?1")?
-        .query_row([run.0], |row| row.get(0))
-        .optional()?;
-    let whole = (0..answered.unwrap_or(0)).eq(steps.iter().map(|step| step.number));
+    let (answered, pruned_at): (u32, Option<i64>) = db
+        .prepare_cached("SELECT steps, pruned_at FROM run WHERE id = ?1")?
+        .query_row([run.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .unwrap_or_default();
+    if let Some(at) = pruned_at {
+        return Err(StoreError::Pruned(format!(
+            "the journal of run {run} is outside retention: its {answered} steps were removed at {}",
+            time(at)?
+        )));
+    }
+    let whole = (0..answered).eq(steps.iter().map(|step| step.number));
     if whole {
         Ok(steps)
     } else {
@@ -199,7 +208,7 @@ pub(super) fn steps(db: &Connection, run: RunId) -> Result<Vec<Step>, StoreError
     }
 }
 
-fn step(row: &Row<'_>) -> Result<Step, StoreError> {
+pub(super) fn step(row: &Row<'_>) -> Result<Step, StoreError> {
     let number: u32 = row.get(0)?;
     Ok(Step {
         number,

@@ -126,7 +126,11 @@ pub(super) fn settle(db: &Connection, settle: &Settle) -> Result<Fenced, StoreEr
     journal::write_logs(db, run, &settle.logs)?;
     let ended = |ending: Ending<'_>| end(db, lane, run, &ending, settle.at);
     match &settle.settlement {
-        Settlement::Succeeded => ended(Ending::plain(RunState::Succeeded, None))?,
+        Settlement::Succeeded => {
+            // What became of its children is no failure of its own, and must not go unsaid.
+            let children = walking::summary(db, run)?;
+            ended(Ending::plain(RunState::Succeeded, children.as_deref()))?;
+        }
         Settlement::Skipped { reason } => ended(Ending::plain(RunState::Skipped, Some(reason)))?,
         Settlement::Dead(failure) => ended(Ending::dead(failure))?,
         Settlement::Parked { class, reason } => park(db, lane, run, *class, reason)?,
@@ -188,6 +192,7 @@ pub(super) fn end(
 ) -> Result<(), StoreError> {
     write_end(db, run, ending, at)?;
     advance(db, lane, micros(at))?;
+    walking::parent_ended(db, run, at)?;
     walking::child_ended(db, run, ending.state, at)
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::inbox::{self, Position};
 use super::query::Query;
 use super::rows::{self, event_state, from_json, micros, run_state, select_run, time};
-use super::{pausing, routing};
+use super::{pausing, routing, walking};
 use crate::model::{EventId, EventState, Object, RuleId, RuleSet, RuleSetId, Run, RunId, RunState};
 use crate::store::{ClassCount, Counts, Matching, RunFilter, StoreError, StoredEvent};
 
@@ -101,7 +101,7 @@ pub(super) fn runs(db: &Connection, filter: &RunFilter) -> Result<Vec<Run>, Stor
         let mut statement = db.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(query.values_and(limit)))?;
         while let Some(row) = rows.next()? {
-            match rows::run(row) {
+            match rows::run(row).and_then(|run| with_children(db, run)) {
                 Ok(run) => found.push(run),
                 Err(error) => tracing::error!(%error, "a run is left out of a list"),
             }
@@ -283,7 +283,46 @@ pub(super) fn last_number(
 pub(super) fn run(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError> {
     let mut statement = db.prepare_cached(&format!("{} WHERE run.id = ?1", select_run("")))?;
     let mut rows = statement.query([id.0])?;
-    rows.next()?.map(rows::run).transpose()
+    match rows.next()? {
+        Some(row) => rows::run(row)
+            .and_then(|run| with_children(db, run))
+            .map(Some),
+        None => gone(db, id).map_or(Ok(None), Err),
+    }
+}
+
+/// What became of a run that is not there although its number was given.
+fn gone(db: &Connection, id: RunId) -> Option<StoreError> {
+    let look = || -> rusqlite::Result<(bool, bool, bool)> {
+        db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'run' AND ?1 BETWEEN 1 AND seq),
+                    EXISTS (SELECT 1 FROM run WHERE id = ?1),
+                    EXISTS (SELECT 1 FROM set_aside WHERE origin = 'run' AND json_extract(row, '$.id') = ?1)",
+        )?
+        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    };
+    match look() {
+        Ok((false, ..)) => None,
+        Ok((_, true, _)) => Some(StoreError::Corrupt(format!(
+            "what run {id} belongs to is missing; `cuegate store check` says more"
+        ))),
+        Ok((_, _, true)) => Some(StoreError::Corrupt(format!(
+            "run {id} could not be read, and a repair of the store has set it aside in the table `set_aside`"
+        ))),
+        Ok(_) => Some(StoreError::Pruned(format!(
+            "run {id} is outside retention: it ended and was removed with its event"
+        ))),
+        Err(error) => Some(error.into()),
+    }
+}
+
+/// A run with how its children are, if it has any.
+fn with_children(db: &Connection, mut run: Run) -> Result<Run, StoreError> {
+    // A child has no children.
+    if run.parent.is_none() {
+        run.children = walking::tally(db, run.id)?;
+    }
+    Ok(run)
 }
 
 /// The object that a child of `each` is about.
@@ -321,6 +360,19 @@ pub(super) fn event(db: &Connection, id: EventId) -> Result<Option<StoredEvent>,
             failures: Vec::new(),
         }));
     };
+    let pruned: Option<(i64, i64)> = db
+        .prepare_cached(
+            "SELECT received_at, pruned_at FROM event WHERE number = ?1 AND pruned_at IS NOT NULL",
+        )?
+        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((received, pruned)) = pruned {
+        return Err(StoreError::Pruned(format!(
+            "event {id} is outside retention: it was received at {} and its payload removed at {}",
+            time(received)?,
+            time(pruned)?
+        )));
+    }
     let mut statement = db.prepare_cached(
         "SELECT event_body.json, event.state, rule_set.id, event.failures FROM event
          CROSS JOIN event_body ON event_body.event = event.number

@@ -20,6 +20,13 @@ CREATE INDEX lane_leased ON lane (rule) WHERE state = 'leased';
 ALTER TABLE lane ADD COLUMN ready_since INTEGER;
 CREATE INDEX lane_ready_since ON lane (ready_since) WHERE state = 'ready';
 
+-- A lane counts the rows of its runs: one that is idle and has none is not needed any more.
+ALTER TABLE lane ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+UPDATE lane SET runs = (SELECT count(*) FROM run WHERE run.lane = lane.id);
+
+-- When retention took the payload: the row goes on telling that there was an event, as long as its key may be needed.
+ALTER TABLE event ADD COLUMN pruned_at INTEGER;
+
 -- The place of a run in its lane is its own only while it is unfinished: a run that goes on for another takes its place.
 CREATE TABLE run_2 (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,7 +57,8 @@ CREATE TABLE run_2 (
     retry_of      INTEGER,
     replay_of     INTEGER,
     followed_by   INTEGER,
-    released      TEXT
+    released      TEXT,
+    pruned_at     INTEGER
 ) STRICT;
 INSERT INTO run_2 (id, lane, seq, event, rule, version, rule_set, binding, state, attempt, steps, created_at,
                    started_at, failing_since, due_at, ended_at, reason, failure, class, waits_for)
@@ -68,9 +76,11 @@ CREATE INDEX run_by_rule ON run (rule, state, id);
 CREATE INDEX run_by_event ON run (event);
 CREATE INDEX run_by_object ON run (object, id) WHERE object IS NOT NULL;
 CREATE INDEX run_by_parent ON run (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX run_open_child ON run (parent, state) WHERE parent IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX run_dead_letter ON run (id) WHERE state = 'dead' AND followed_by IS NULL;
 CREATE TRIGGER run_counted AFTER INSERT ON run BEGIN
     INSERT INTO run_count VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET number = number + 1;
+    UPDATE lane SET runs = runs + 1 WHERE id = new.lane;
 END;
 CREATE TRIGGER run_recounted AFTER UPDATE OF state ON run BEGIN
     UPDATE run_count SET number = number - 1 WHERE state = old.state;
@@ -78,6 +88,7 @@ CREATE TRIGGER run_recounted AFTER UPDATE OF state ON run BEGIN
 END;
 CREATE TRIGGER run_discounted AFTER DELETE ON run BEGIN
     UPDATE run_count SET number = number - 1 WHERE state = old.state;
+    UPDATE lane SET runs = runs - 1 WHERE id = old.lane;
 END;
 
 -- What waiting, dead and parked runs are counted by. A dead run that a person has followed up is no dead letter.
@@ -163,6 +174,14 @@ CREATE TABLE remark (
     PRIMARY KEY (run, number, line)
 ) STRICT, WITHOUT ROWID;
 
+-- Which step has made which object of Iconik, so that no other step takes it for its own.
+CREATE TABLE made (
+    object TEXT    PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX made_by_run ON made (run);
+
 -- The walk of a run's `each`: how far it is, and how the children have ended.
 CREATE TABLE walk (
     run          INTEGER PRIMARY KEY,
@@ -225,8 +244,24 @@ CREATE TABLE reroute (
     again  INTEGER NOT NULL
 ) STRICT;
 
--- Up to when each schedule has been looked at.
+-- Up to when the schedule of each rule has been looked at, and which one that was.
 CREATE TABLE schedule (
     rule          TEXT    PRIMARY KEY,
+    timetable     TEXT    NOT NULL,
     considered_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The youngest event that retention has removed with its key, so that an unknown id can be answered honestly.
+CREATE TABLE pruned (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    received_at INTEGER NOT NULL
+) STRICT;
+
+-- Rows that a repair has taken out because nobody can read them: as they were, in JSON.
+CREATE TABLE set_aside (
+    number       INTEGER PRIMARY KEY,
+    origin       TEXT    NOT NULL,
+    row          TEXT    NOT NULL,
+    why          TEXT    NOT NULL,
+    set_aside_at INTEGER NOT NULL
+) STRICT;

@@ -4,33 +4,46 @@
 //! router moves events into it in large transactions. Each file has one writing thread, reads have connections
 //! of their own. One process owns the directory, so leases are released when it is opened.
 
+mod adopting;
+mod backup;
 mod changes;
+mod checking;
+mod circle;
 mod claiming;
 mod error;
 mod event_lists;
+mod filesystem;
 mod inbox;
 mod journal;
+mod keeping;
 mod lanes;
 mod listing;
 mod lock;
+mod offline;
+mod opening;
 mod operated;
 mod options;
 mod pausing;
 mod placing;
+mod pruning;
 mod query;
 mod reader;
+mod recent;
+mod restore;
 mod routing;
 mod rows;
+mod schedules;
 mod schema;
 mod standing;
 mod state;
+mod stats;
 mod verbs;
 mod waits;
 mod walking;
 mod writer;
 
 use std::future::Future;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,20 +53,25 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use self::changes::Changes;
-use self::claiming::Turns;
+use self::claiming::{Returned, Turns};
+use self::filesystem::Floor;
 use self::inbox::{Inbox, Next, Span, Unreadable};
-use self::lock::DirectoryLock;
+use self::lock::{BackupWatch, DirectoryLock};
 use self::reader::Readers;
-use self::writer::{Class, Command, Rules, Writer};
+use self::writer::{Class, Command, Writer};
 use super::{
-    Accepted, Accepts, Append, Change, Claim, Claiming, Counted, Counts, EventMark, Fenced, Intent,
-    Pause, PauseScope, Routed, Routing, RunFilter, Settle, Settlement, Sighting, StateStep, Store,
-    StoreError, StoredEvent, Unrouted, WalkPage,
+    Accepted, Accepts, Adopted, Adoption, Append, Change, Claim, Claiming, Counted, Counts,
+    EventMark, Fenced, Intent, Pause, PauseScope, Routed, Routing, RunFilter, Settle, Settlement,
+    Sighting, StateStep, Store, StoreError, StoredEvent, Unrouted, WalkPage,
 };
 use crate::clock::SharedClock;
 use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step, WaitForEvent};
 
+pub use self::backup::{BackedUp, Manifest};
+pub use self::filesystem::{Disk, SystemDisk, size};
 pub use self::options::{SqliteOptions, Synchronous};
+pub use self::restore::Restored;
+pub use self::stats::{FileStats, Stats, TableStats};
 
 /// A [`Store`] in two SQLite files. Dropping it without [`Store::close`] is as good as a crash: nothing that
 /// was answered is lost, and the next start has a little more to do.
@@ -65,68 +83,14 @@ pub struct SqliteStore {
     turns: Arc<Turns>,
     changes: Arc<Changes>,
     clock: SharedClock,
+    floor: Arc<Floor>,
+    backups: Arc<BackupWatch>,
+    paths: [PathBuf; 2],
     /// The writers hold it too, until they end.
     lock: Mutex<Option<Arc<DirectoryLock>>>,
 }
 
 impl SqliteStore {
-    /// Opens or makes the files, brings them to the present schema and releases all leases.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Locked`] if another process holds the directory and does not let go in time,
-    /// [`StoreError::Schema`] if a file is of a newer version or of another program, [`StoreError::Corrupt`]
-    /// if a file is damaged, [`StoreError::Failed`] if the directory cannot be used.
-    pub async fn open(options: SqliteOptions, clock: SharedClock) -> Result<Self, StoreError> {
-        make_directory(options.directory())?;
-        let lock = DirectoryLock::acquire(options.directory(), options.lock_wait).await?;
-        tokio::task::spawn_blocking(move || Self::open_files(&options, clock, Arc::new(lock)))
-            .await
-            .map_err(|error| StoreError::Failed(format!("opening broke off: {error}")))?
-    }
-
-    fn open_files(
-        options: &SqliteOptions,
-        clock: SharedClock,
-        lock: Arc<DirectoryLock>,
-    ) -> Result<Self, StoreError> {
-        let mut main = schema::MAIN.open(&options.path)?;
-        let inbox = schema::INBOX.open(&options.inbox_path())?;
-        let trimmed = align(&main, &inbox)?;
-        let transaction = main.transaction()?;
-        let released = lanes::release_all(&transaction, clock.now())?;
-        transaction.commit()?;
-        if released > 0 {
-            tracing::info!(
-                runs = released,
-                "runs that were under way at the last stop are ready again"
-            );
-        }
-        let readers = Readers::open(options)?;
-        let changes = Arc::new(Changes::default());
-        let start = |db, file, durable| {
-            let rules = Rules {
-                file,
-                durable,
-                lazy: options.lazy_synchronous,
-                queue_max: options.queue_max,
-                batch_max: options.batch_max,
-                batch_bytes_max: options.batch_bytes_max,
-            };
-            Writer::start(db, rules, Arc::clone(&changes), Arc::clone(&lock))
-        };
-        let inbox = start(inbox, "inbox", options.inbox_synchronous)?;
-        Ok(Self {
-            inbox: Inbox::new(inbox, options, trimmed),
-            main: start(main, "main", options.durable_synchronous)?,
-            readers,
-            turns: Arc::new(Turns::new(Arc::clone(&changes))),
-            changes,
-            clock,
-            lock: Mutex::new(Some(lock)),
-        })
-    }
-
     /// Keeps a row that cannot be read apart, so that those behind it go on.
     async fn set_aside(&self, row: Unreadable) -> Result<(), StoreError> {
         tracing::error!(
@@ -138,40 +102,6 @@ impl SqliteStore {
         let command = command.announcing(Change::Routable);
         self.main.submit(command).await.map(|_| ())
     }
-}
-
-fn make_directory(directory: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(directory).map_err(|error| {
-        StoreError::Failed(format!(
-            "cannot make the data directory {}: {error}",
-            directory.display()
-        ))
-    })
-}
-
-/// Makes sure that the cursor of this inbox means what it says; answers the number before its first row.
-///
-/// An inbox that ends before its cursor is an older copy (a restored one, or one that a power cut shortened
-/// under a lowered `synchronous`): it would give numbers again that count as routed. As a new generation it
-/// is routed from its beginning, and events that are known already are recognized by their keys.
-fn align(main: &Connection, inbox: &Connection) -> Result<i64, StoreError> {
-    let generation = inbox.query_row("SELECT id FROM generation", [], |row| row.get(0))?;
-    let routed = inbox::cursor(main, generation)?;
-    let (last, before_first): (i64, i64) = inbox.query_row(
-        "SELECT coalesce(max(seq), 0), coalesce((SELECT min(number) - 1 FROM accepted), 0)
-         FROM sqlite_sequence WHERE name = 'accepted'",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    if last < routed {
-        tracing::warn!(
-            last,
-            routed,
-            "inbox.db is older than cuegate.db; it is routed again from its beginning"
-        );
-        inbox.execute("UPDATE generation SET id = randomblob(16)", [])?;
-    }
-    Ok(before_first)
 }
 
 #[async_trait]
@@ -248,7 +178,12 @@ impl Store for SqliteStore {
     async fn claim(&self, claiming: Claiming, at: Timestamp) -> Result<Vec<Claim>, StoreError> {
         loop {
             let (turns, claiming) = (Arc::clone(&self.turns), claiming.clone());
-            let lease = Command::new(Class::Lazy, move |db| turns.lease(db, &claiming, at));
+            let returned = Arc::new(Returned::default());
+            let conclude = turns.conclusion(&returned);
+            let lease = Command::new(Class::Lazy, move |db| {
+                turns.lease(db, &claiming, at, &returned)
+            });
+            let lease = lease.concluding(conclude);
             let untaken = self.main.submit(lease).await?;
             let leases = untaken.leases().to_vec();
             let loaded = self.readers.read(move |db| {
@@ -320,6 +255,18 @@ impl Store for SqliteStore {
         Ok((woken, next))
     }
 
+    async fn adopt(&self, adoption: Adoption) -> Result<Adopted, StoreError> {
+        let bytes = adoption.step.answer.body.to_string().len();
+        let command = Command::new(Class::Durable, move |db| adopting::adopt(db, &adoption));
+        self.main.submit(command.bytes(bytes)).await
+    }
+
+    async fn maker(&self, object: &str) -> Result<Option<RunId>, StoreError> {
+        let object = object.to_owned();
+        let read = move |db: &Connection| adopting::maker(db, &object);
+        self.readers.read(read).await
+    }
+
     async fn access_state(&self, step: StateStep) -> Result<Option<Step>, StoreError> {
         let command = Command::new(Class::Lazy, move |db| state::access(db, &step));
         self.main.submit(command).await
@@ -358,7 +305,7 @@ impl Store for SqliteStore {
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         let command = Command::new(Class::Durable, move |db| pausing::pause(db, &pause));
-        self.main.submit(command).await
+        self.main.submit(command.announcing(Change::Paused)).await
     }
 
     async fn resume(&self, scope: PauseScope) -> Result<bool, StoreError> {
@@ -369,6 +316,7 @@ impl Store for SqliteStore {
             .submit(command.announcing(Change::Claimable))
             .await?;
         self.changes.announce(Change::Routable);
+        self.changes.announce(Change::Paused);
         Ok(resumed)
     }
 
@@ -413,6 +361,10 @@ impl Store for SqliteStore {
         self.readers.read(move |db| listing::event(db, id)).await
     }
 
+    async fn failed(&self) -> StoreError {
+        self.changes.failed().await
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         // Readers first: a checkpoint cannot pass a snapshot that is still read.
         self.readers.close().await?;
@@ -424,6 +376,7 @@ impl Store for SqliteStore {
             .take();
         self.changes.announce(Change::Routable);
         self.changes.announce(Change::Claimable);
+        self.changes.announce(Change::Paused);
         inbox.and(main)
     }
 }

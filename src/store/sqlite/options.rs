@@ -2,7 +2,10 @@
 //! `synchronous` are here so that a test of power cuts has something to fail on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::filesystem::{Disk, SystemDisk};
 
 /// How the SQLite store works.
 #[derive(Clone, Debug)]
@@ -27,6 +30,12 @@ pub struct SqliteOptions {
     pub durable_synchronous: Synchronous,
     /// What claims, answers of reads and logs wait for. `Normal`: the next durable commit keeps them as well.
     pub lazy_synchronous: Synchronous,
+    /// Bytes that must be free on the disk for an event to be taken. 0: the disk alone decides.
+    pub min_free: u64,
+    /// Whether a file system is taken that a database is not safe on. No.
+    pub allow_network_fs: bool,
+    /// Who is asked about the disk.
+    pub disk: Arc<dyn Disk>,
 }
 
 /// SQLite's `synchronous`, in WAL mode.
@@ -64,6 +73,9 @@ impl SqliteOptions {
             inbox_synchronous: Synchronous::Full,
             durable_synchronous: Synchronous::Full,
             lazy_synchronous: Synchronous::Normal,
+            min_free: 0,
+            allow_network_fs: false,
+            disk: Arc::new(SystemDisk),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::rows::{micros, time};
 use super::waits;
@@ -32,20 +32,30 @@ pub(super) fn stopped(db: &Connection) -> Result<Stopped, StoreError> {
     Ok(stopped)
 }
 
+/// Whether a run that comes to a write has to wait.
+pub(super) fn writes_are_paused(db: &Connection) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM pause WHERE scope = ?1)")?
+        .query_row([PauseScope::Writes.to_string()], |row| row.get(0))?)
+}
+
 /// Every pause, by scope.
 pub(super) fn pauses(db: &Connection) -> Result<Vec<Pause>, StoreError> {
     db.prepare_cached("SELECT scope, quarantine, reason, since FROM pause ORDER BY scope")?
-        .query_and_then([], |row| {
-            let scope: String = row.get(0)?;
-            Ok(Pause {
-                scope: PauseScope::parse(&scope)
-                    .ok_or_else(|| StoreError::Corrupt(format!("`{scope}` is no pause")))?,
-                quarantine: row.get(1)?,
-                reason: row.get(2)?,
-                since: time(row.get(3)?)?,
-            })
-        })?
+        .query_and_then([], pause_of)?
         .collect()
+}
+
+/// One pause; the columns are those of [`pauses`].
+pub(super) fn pause_of(row: &Row<'_>) -> Result<Pause, StoreError> {
+    let scope: String = row.get(0)?;
+    Ok(Pause {
+        scope: PauseScope::parse(&scope)
+            .ok_or_else(|| StoreError::Corrupt(format!("`{scope}` is no pause")))?,
+        quarantine: row.get(1)?,
+        reason: row.get(2)?,
+        since: time(row.get(3)?)?,
+    })
 }
 
 /// Stops something; what is stopped already keeps its reason, but a person's pause outlasts a quarantine.

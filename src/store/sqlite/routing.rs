@@ -6,11 +6,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::circle;
 use super::inbox::{self, Entry, Position, Span, Unreadable};
 use super::placing::{Newcomer, place};
 use super::rows::{from_json, micros, to_json};
 use super::waits;
-use crate::model::{Event, ParkedClass, RuleId, RuleSet, RuleSetId, RunId, format_duration};
+use crate::model::{Event, ParkedClass, RuleSet, RuleSetId, RunId};
 use crate::store::{Breaker, Decision, NewRun, Routed, Routing, StoreError};
 
 /// Commits a routing, or finds that it came too late.
@@ -135,7 +136,7 @@ impl Desk<'_> {
         let object = decision.object.as_deref();
         let circle = match (self.breaker, object) {
             (Some(breaker), Some(object)) if decision.echo => {
-                self.circle(breaker, &run.rule, object)?
+                circle::closed_by(self.db, breaker, run, object, self.at)?
             }
             _ => None,
         };
@@ -158,45 +159,6 @@ impl Desk<'_> {
             at: micros(self.at),
         };
         place(self.db, &newcomer)
-    }
-
-    /// Says how a rule goes round in a circle over an object, if it does.
-    fn circle(
-        &self,
-        breaker: Breaker,
-        rule: &RuleId,
-        object: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let since = micros(self.at) - i64::try_from(breaker.within.as_micros()).unwrap_or(i64::MAX);
-        let full: Option<i64> = self
-            .db
-            .prepare_cached(
-                "SELECT run.id FROM run JOIN event ON event.number = run.event
-                 WHERE run.object = ?1 AND run.rule = ?2 AND event.echo AND run.created_at >= ?3
-                 ORDER BY run.id DESC LIMIT 1 OFFSET ?4",
-            )?
-            .query_row(
-                params![object, rule.as_str(), since, breaker.runs.saturating_sub(1)],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if full.is_none() {
-            return Ok(None);
-        }
-        let mut way: Vec<String> = self
-            .db
-            .prepare_cached("SELECT rule FROM run WHERE object = ?1 ORDER BY id DESC LIMIT 4")?
-            .query_map([object], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        way.reverse();
-        way.push(rule.to_string());
-        Ok(Some(format!(
-            "our own writes have woken it {} times in {} for {object}, which looks like a circle: {}. Later runs of \
-             this lane wait until a person retries or cancels this one.",
-            breaker.runs,
-            format_duration(breaker.within),
-            way.join(" → ")
-        )))
     }
 
     /// Keeps the event for rules in quarantine.

@@ -112,7 +112,9 @@ pub(super) fn event_state(name: &str) -> Result<EventState, StoreError> {
 
 /// A time as it is stored.
 pub(super) fn micros(time: Timestamp) -> i64 {
+    // The last second of all has no microseconds that could be read back.
     time.as_microsecond()
+        .min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// A time as it was stored.
@@ -144,5 +146,18 @@ pub(super) fn corrupt(what: impl Display, error: StoreError) -> StoreError {
     match error {
         StoreError::Corrupt(why) => StoreError::Corrupt(format!("{what}: {why}")),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_that_is_stored_reads_back() {
+        for stored in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+            let read = time(micros(stored)).expect("it is a time");
+            assert!(read.duration_until(stored).as_secs().abs() < 1, "{stored}");
+        }
     }
 }

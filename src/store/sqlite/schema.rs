@@ -59,30 +59,70 @@ impl Schema {
 
     /// Refuses files that are not ours; signs new ones.
     fn recognize(&self, db: &Connection, path: &Path) -> Result<(), StoreError> {
-        let id: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let id = application(db)?;
         if id == self.application_id {
             return Ok(());
         }
         let tables: i64 =
             db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if id != 0 || tables != 0 {
-            return Err(StoreError::Schema(format!(
-                "{} belongs to another program (application id {id}); name another file in [store] url",
-                path.display()
-            )));
+            return Err(self.foreign(id, path));
         }
         Ok(db.pragma_update(None, "application_id", self.application_id)?)
     }
 
-    fn migrate(&self, db: &mut Connection, path: &Path) -> Result<(), StoreError> {
-        let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        let newest = self.steps.len();
-        if usize::try_from(version).is_ok_and(|version| version > newest) {
+    /// The version that this program writes.
+    pub(super) fn newest(&self) -> u32 {
+        u32::try_from(self.steps.len()).expect("there are few versions")
+    }
+
+    /// Refuses a file that is not of the present version, and changes nothing about it.
+    pub(super) fn expect_present(&self, path: &Path) -> Result<(), StoreError> {
+        self.expect_present_inner(path)
+            .map_err(|error| in_file(path, error))
+    }
+
+    fn expect_present_inner(&self, path: &Path) -> Result<(), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        if application(&db)? != self.application_id {
+            return Err(self.foreign(application(&db)?, path));
+        }
+        let (version, newest) = (version(&db)?, self.newest());
+        if version > newest {
+            return Err(self.newer(version, path));
+        }
+        if version < newest {
             return Err(StoreError::Schema(format!(
-                "{} was written by a newer Cuegate (schema {version}, this one knows up to {newest}); start \
-                 that version again, or restore a backup from before the upgrade",
+                "{} is of an earlier version (schema {version}, this one works on {newest}); start this Cuegate on it \
+                 once, which brings it up to date",
                 path.display()
             )));
+        }
+        Ok(())
+    }
+
+    fn newer(&self, version: u32, path: &Path) -> StoreError {
+        let newest = self.newest();
+        StoreError::Schema(format!(
+            "{} was written by a newer Cuegate (schema {version}, this one knows up to {newest}); start that version \
+             again, or restore a backup from before the upgrade",
+            path.display()
+        ))
+    }
+
+    fn foreign(&self, id: i32, path: &Path) -> StoreError {
+        StoreError::Schema(format!(
+            "{} belongs to another program (application id {id} and not {}); name another file in [store] url",
+            path.display(),
+            self.application_id
+        ))
+    }
+
+    fn migrate(&self, db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+        let version = version(db)?;
+        if version > self.newest() {
+            return Err(self.newer(version, path));
         }
         for (step, reached) in self.steps.iter().zip(1_u32..) {
             if reached <= version {
@@ -97,17 +137,40 @@ impl Schema {
     }
 }
 
+fn application(db: &Connection) -> Result<i32, StoreError> {
+    Ok(db.query_row("PRAGMA application_id", [], |row| row.get(0))?)
+}
+
+fn version(db: &Connection) -> Result<u32, StoreError> {
+    Ok(db.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
 /// Opens both files for reading: `cuegate.db` as `main`, `inbox.db` as `inbox`.
 pub(super) fn open_reader(main: &Path, inbox: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db =
         Connection::open_with_flags(main, flags).map_err(|error| in_file(main, error.into()))?;
+    attach(db, inbox)
+}
+
+/// Opens both files of the present version for writing, on one connection. Nobody else may have them.
+pub(super) fn open_both(main: &Path, inbox: &Path) -> Result<Connection, StoreError> {
+    MAIN.expect_present(main)?;
+    INBOX.expect_present(inbox)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db =
+        Connection::open_with_flags(main, flags).map_err(|error| in_file(main, error.into()))?;
+    attach(db, inbox)
+}
+
+fn attach(db: Connection, inbox: &Path) -> Result<Connection, StoreError> {
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048")?;
-    let inbox_name = inbox
+    let name = inbox
         .to_str()
         .ok_or_else(|| StoreError::Failed(format!("{} is not a path in UTF-8", inbox.display())))?;
-    db.execute("ATTACH ?1 AS inbox", [inbox_name])?;
+    db.execute("ATTACH ?1 AS inbox", [name])
+        .map_err(|error| in_file(inbox, error.into()))?;
     Ok(db)
 }
 

@@ -2,7 +2,7 @@
 //! neither be forgotten nor woken for nothing that it waits for.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::lanes;
 use super::rows::{from_json, micros, time, to_json};
@@ -50,6 +50,7 @@ pub(super) fn begin(
             Ok(())
         }
         Waits::Children => super::walking::release_children(db, run, at),
+        Waits::Writes if !super::pausing::writes_are_paused(db)? => wake(db, run, at),
         Waits::Time | Waits::Retry | Waits::LookUp | Waits::Writes | Waits::Gateway => Ok(()),
     }
 }
@@ -227,16 +228,30 @@ fn waiting_for(
     )?
     .query_and_then(params![source, field, value], |row| {
         let run = RunId(row.get(0)?);
-        let what = format!("what run {run} waits for");
-        let wait = WaitForEvent {
-            pattern: from_json(&what, &row.get::<_, String>(1)?)?,
-            fields: from_json(&what, &row.get::<_, String>(2)?)?,
-            until: Timestamp::MAX,
-            position: None,
-        };
-        Ok((run, wait))
+        match wait(row) {
+            Ok(wait) => Ok(Some((run, wait))),
+            // One of them must not hold up the routing of events; it ends at its time.
+            Err(error @ StoreError::Corrupt(_)) => {
+                tracing::error!(%run, %error, "a wait for an event cannot be read, so nothing ends it early; `cuegate store check` says more");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     })?
+    .filter_map(Result::transpose)
     .collect()
+}
+
+/// What a run waits for; the columns are run, pattern, fields.
+pub(super) fn wait(row: &Row<'_>) -> Result<WaitForEvent, StoreError> {
+    let run = RunId(row.get(0)?);
+    let what = format!("what run {run} waits for");
+    Ok(WaitForEvent {
+        pattern: from_json(&what, &row.get::<_, String>(1)?)?,
+        fields: from_json(&what, &row.get::<_, String>(2)?)?,
+        until: Timestamp::MAX,
+        position: None,
+    })
 }
 
 /// The first event that a run's wait means: the one that woke it, or one that was routed since the run began.
@@ -294,6 +309,7 @@ fn search(
     let mut statement = db.prepare_cached(
         "SELECT event.number, event_body.json FROM event CROSS JOIN event_body ON event_body.event = event.number
          WHERE event.number > ?1 AND event.source = ?2 AND event.received_at >= ?3 AND (?4 IS NULL OR event.subject = ?4)
+         AND event.pruned_at IS NULL
          ORDER BY event.number",
     )?;
     let subject = exact.then_some(subject);

@@ -171,6 +171,23 @@ pub(super) fn child_ended(
     Ok(())
 }
 
+/// A run has ended; objects whose children have not been made yet stay without.
+pub(super) fn parent_ended(db: &Connection, run: RunId, at: Timestamp) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE walk SET done_at = ?2 WHERE run = ?1 AND done_at IS NULL")?
+        .execute([run.0, micros(at)])?;
+    Ok(())
+}
+
+/// How the children of a run are, in a line, if it has any.
+pub(super) fn summary(db: &Connection, run: RunId) -> Result<Option<String>, StoreError> {
+    Ok(tally(db, run)?.map(|tally| tally.to_string()))
+}
+
+/// How many children a run has in which state, without the names of those that failed; what a list shows.
+pub(super) fn tally(db: &Connection, run: RunId) -> Result<Option<Tally>, StoreError> {
+    Ok(counted(db, run)?.map(|walk| walk.tally))
+}
+
 /// The column that counts children which ended so.
 pub(super) fn column_of(state: RunState) -> &'static str {
     match state {
@@ -184,6 +201,14 @@ pub(super) fn column_of(state: RunState) -> &'static str {
 
 /// How far a run's walk is, if it has begun.
 pub(super) fn walk(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
+    let mut walk = counted(db, run)?;
+    if let Some(walk) = &mut walk {
+        walk.tally.failed = failed(db, run)?;
+    }
+    Ok(walk)
+}
+
+fn counted(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
     let walk = db
         .prepare_cached(
             "SELECT steps_before, place, ended_at, done_at, objects, released, succeeded, skipped, dead, cancelled,
@@ -197,14 +222,14 @@ pub(super) fn walk(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreErr
         return Ok(None);
     };
     let mut open = db.prepare_cached(
-        "SELECT state, count(*) FROM run WHERE parent = ?1 AND ended_at IS NULL GROUP BY state",
+        "SELECT state, count(*) FROM run INDEXED BY run_open_child
+         WHERE parent = ?1 AND ended_at IS NULL GROUP BY state",
     )?;
     let mut rows = open.query([run.0])?;
     while let Some(row) = rows.next()? {
         let state = rows::run_state(&row.get::<_, String>(0)?)?;
         walk.tally.states.insert(state, count(row, 1)?);
     }
-    walk.tally.failed = failed(db, run)?;
     Ok(Some(walk))
 }
 

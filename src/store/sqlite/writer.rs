@@ -4,6 +4,8 @@
 //! change inside a transaction, so a batch ends where the class of its commands changes; order is kept. An
 //! answer is given after the commit has returned and never before, and a failed commit fails everybody in it.
 
+mod command;
+
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -17,101 +19,8 @@ use super::lock::DirectoryLock;
 use super::options::Synchronous;
 use crate::store::{Change, StoreError};
 
-/// How much a command's commit must survive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// A power cut.
-    Durable,
-    /// The death of the process; the next durable commit makes it survive a power cut as well.
-    Lazy,
-}
-
-type Outcome<T> = Result<T, StoreError>;
-type Statements<T> = Box<dyn FnOnce(&Connection) -> Outcome<T> + Send>;
-type Classify = Box<dyn Fn(&Connection) -> Outcome<Class> + Send>;
-
-/// Something to write and, afterwards, to answer.
-pub(super) struct Command<T> {
-    classify: Classify,
-    bytes: usize,
-    announces: Option<Change>,
-    statements: Option<Statements<T>>,
-    written: Option<T>,
-    reply: Option<oneshot::Sender<Outcome<T>>>,
-}
-
-impl<T: Send + 'static> Command<T> {
-    /// A command of a known class.
-    pub(super) fn new(
-        class: Class,
-        statements: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
-    ) -> Self {
-        Self::classified(move |_| Ok(class), statements)
-    }
-
-    /// A command whose class the writer finds out when its turn has come.
-    pub(super) fn classified(
-        classify: impl Fn(&Connection) -> Outcome<Class> + Send + 'static,
-        statements: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
-    ) -> Self {
-        Self {
-            classify: Box::new(classify),
-            bytes: 0,
-            announces: None,
-            statements: Some(Box::new(statements)),
-            written: None,
-            reply: None,
-        }
-    }
-
-    /// About how many bytes it writes.
-    pub(super) fn bytes(mut self, bytes: usize) -> Self {
-        self.bytes = bytes;
-        self
-    }
-
-    /// Its commit may make something routable or claimable.
-    pub(super) fn announcing(mut self, change: Change) -> Self {
-        self.announces = Some(change);
-        self
-    }
-}
-
-/// A [`Command`] whose answer may be of any type.
-trait Work: Send {
-    fn class(&self, db: &Connection) -> Outcome<Class>;
-    fn bytes(&self) -> usize;
-    fn announces(&self) -> Option<Change>;
-    fn write(&mut self, db: &Connection) -> Outcome<()>;
-    fn answer(self: Box<Self>, committed: Outcome<()>);
-}
-
-impl<T: Send + 'static> Work for Command<T> {
-    fn class(&self, db: &Connection) -> Outcome<Class> {
-        (self.classify)(db)
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    fn announces(&self) -> Option<Change> {
-        self.announces
-    }
-
-    fn write(&mut self, db: &Connection) -> Outcome<()> {
-        let statements = self.statements.take().expect("a command is written once");
-        self.written = Some(statements(db)?);
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Outcome<()>) {
-        let Self { written, reply, .. } = *self;
-        let answer = committed.map(|()| written.expect("a committed command was written"));
-        // An asker that went away has no use for the answer.
-        let _ = reply.map(|reply| reply.send(answer));
-    }
-}
+pub(super) use command::{Class, Command};
+use command::{Outcome, Work};
 
 enum Message {
     Work(Box<dyn Work>),
@@ -166,6 +75,11 @@ impl Writer {
             .spawn(move || desk.serve(lock))
             .map_err(|error| StoreError::Failed(format!("cannot start a writer: {error}")))?;
         Ok(Self { queue })
+    }
+
+    /// Whether its thread has ended: it was closed, or it has panicked.
+    pub(super) fn has_ended(&self) -> bool {
+        self.queue.is_closed()
     }
 
     /// Waits for room in the queue, for the commit, and for the answer.
@@ -358,6 +272,7 @@ impl Desk {
                  disk, then start Cuegate again"
             ));
             tracing::error!(file = self.rules.file, %error, "the store stops writing: {broken}");
+            self.changes.fail(&broken);
             self.broken = Some(broken.clone());
             return Err(broken);
         }

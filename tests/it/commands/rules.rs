@@ -113,9 +113,9 @@ fn a_misspelt_method_is_shown_with_the_one_that_was_meant() {
 #[test]
 fn a_key_that_is_documented_but_not_carried_out_yet_is_refused() {
     finds(
-        "rule(#{\n    on: [\"jobs/*/*\"],\n    schedule: #{ cron: \"0 6 * * *\" },\n});\nfn run(event) {}\n",
+        "rule(#{\n    on: [\"jobs/*/*\"],\n    mode: \"shadow\",\n});\nfn run(event) {}\n",
         "3:5",
-        "    schedule: #{ cron: \"0 6 * * *\" },",
+        "    mode: \"shadow\",",
         &["not supported yet"],
     );
 }

@@ -7,10 +7,12 @@
 mod patience;
 mod process;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cuegate::clock::SystemClock;
 use cuegate::model::{EventId, RunState};
@@ -45,6 +47,7 @@ pub(crate) async fn simulated(seed: Value) -> Simulator {
     let options = SimulatorOptions {
         seed: Some(seed),
         credentials: vec![Credential::new("gateway-app", AUTH_TOKEN, GATEWAY_USER)],
+        index_lag: Duration::ZERO,
         ..SimulatorOptions::default()
     };
     Simulator::start(options, Arc::new(SystemClock))
@@ -58,8 +61,8 @@ pub(crate) struct Gateway {
     directory: TempDir,
     http: reqwest::Client,
     process: Option<Process>,
-    /// `CUEGATE_LOG` of the next process.
-    log: Option<String>,
+    /// The environment of the next process.
+    environment: BTreeMap<String, String>,
     /// What earlier processes said.
     past: String,
 }
@@ -78,7 +81,7 @@ impl Gateway {
                 .build()
                 .expect("a plain client can be built"),
             process: None,
-            log: None,
+            environment: BTreeMap::new(),
             past: String::new(),
         };
         fs::create_dir(gateway.path("rules")).expect("the directory is empty");
@@ -121,17 +124,22 @@ impl Gateway {
 
     /// Lets the next process log as `CUEGATE_LOG` says.
     pub(crate) fn log(&mut self, filter: &str) {
-        self.log = Some(filter.to_owned());
+        self.environment("CUEGATE_LOG", filter);
     }
 
-    /// A command of the binary in this directory with this configuration and an empty environment.
+    /// Sets a variable in the environment of the next process.
+    pub(crate) fn environment(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A command of the binary in this directory with this configuration and no other environment than was set.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
             .args(arguments)
             .current_dir(self.directory.path())
             .env_clear()
-            .envs(self.log.iter().map(|filter| ("CUEGATE_LOG", filter)))
+            .envs(&self.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -142,6 +150,11 @@ impl Gateway {
     /// Starts the gateway and waits until it is ready.
     pub(crate) async fn start(&mut self) {
         self.start_unready().await;
+        self.until_ready().await;
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn until_ready(&self) {
         let answer = eventually("the gateway is ready", async || {
             self.readyz().await.filter(|(status, _)| *status == 200)
         });
@@ -151,6 +164,12 @@ impl Gateway {
 
     /// Starts the gateway and waits only until it listens.
     pub(crate) async fn start_unready(&mut self) {
+        self.launch();
+        self.until_listening().await;
+    }
+
+    /// Starts the process and waits for nothing.
+    pub(crate) fn launch(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let mut child = self
             .command(&["serve"])
@@ -160,6 +179,18 @@ impl Gateway {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         tokio::spawn(listen(out, Arc::clone(&said), |said| &mut said.out));
         tokio::spawn(listen(err, Arc::clone(&said), |said| &mut said.err));
+        self.process = Some(Process {
+            child,
+            hooks: String::new(),
+            admin: String::new(),
+            said,
+        });
+    }
+
+    /// Waits until a launched process says where it listens.
+    pub(crate) async fn until_listening(&mut self) {
+        let process = self.process.as_mut().expect("it was launched");
+        let said = Arc::clone(&process.said);
         let ready = eventually("the gateway listens", async || {
             let said = said.lock().expect("no test panics with it");
             if said.ended == 2 {
@@ -176,12 +207,8 @@ impl Gateway {
         });
         let ready = ready.await;
         let address = |key: &str| format!("http://{}", ready[key].as_str().expect("an address"));
-        self.process = Some(Process {
-            child,
-            hooks: address("hooks"),
-            admin: address("admin"),
-            said,
-        });
+        process.hooks = address("hooks");
+        process.admin = address("admin");
     }
 
     /// `http://127.0.0.1:4711`, where hooks are received.

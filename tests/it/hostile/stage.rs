@@ -48,6 +48,7 @@ impl Stage {
         let options = SimulatorOptions {
             seed: Some(serde_json::from_value::<Seed>(seed).expect("the seed is well formed")),
             rate_limit: None,
+            index_lag: Duration::ZERO,
             log_entries: RUNS_MAX,
             ..SimulatorOptions::default()
         };

@@ -11,7 +11,7 @@ use cuegate::store::Settlement;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::samples::{create_job, read, rule, throttled, trash};
+use super::samples::{abort_job, create_job, read, rule, throttled, trash};
 use super::world::{World, until};
 
 /// Writes down what it is told.
@@ -248,7 +248,7 @@ async fn a_stop_lets_the_call_in_flight_finish_and_leaves_the_run_at_its_next_st
 #[tokio::test]
 async fn a_write_that_outlasts_the_drain_is_found_open_and_parked_afterwards() {
     let world = World::under(vec![rule("a")]).await;
-    world.rules.calls("a", vec![create_job()]);
+    world.rules.calls("a", vec![abort_job()]);
     let run = world.run_for("A").await;
     let hold = world.iconik.gate.write().await;
     let options = Options {

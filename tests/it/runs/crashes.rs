@@ -7,7 +7,7 @@ use cuegate::model::{
 };
 use cuegate::store::{Append, Claiming, Decision, Fenced, Intent, JournalEntry, NewRun, Routing};
 
-use super::samples::{abort_job, create_job, read, refused, reply, rule, throttled, trash};
+use super::samples::{abort_job, create_job, read, refused, relate, reply, rule, throttled, trash};
 use super::world::World;
 
 /// A run whose gateway died after the intent of `call`, `seconds` ago.
@@ -52,14 +52,15 @@ async fn a_young_delete_found_open_is_sent_again_and_finding_nothing_is_success(
 
 #[tokio::test]
 async fn whatever_else_is_found_open_is_parked_without_sending_it() {
-    for (call, seconds) in [(trash(), 60), (create_job(), 1), (abort_job(), 1)] {
+    for (call, seconds) in [(trash(), 60), (relate(), 1), (abort_job(), 1)] {
         let (world, run) = interrupted(call, seconds).await;
         world.runner().step().await.unwrap();
         let parked = world.look(run).await;
         assert_eq!(parked.state, RunState::Parked);
         let reason = parked.reason.unwrap();
         assert!(reason.contains("Look in Iconik"), "{reason}");
-        assert!(world.iconik.sent().is_empty());
+        let sent = world.iconik.sent();
+        assert!(sent.iter().all(|call| call.starts_with("GET")), "{sent:?}");
     }
 }
 
@@ -157,6 +158,36 @@ async fn a_run_older_than_its_rule_allows_is_given_up_unsent() {
     let run = world.look(run).await;
     assert_eq!(run.failure.unwrap().class, DeadClass::Expired);
     assert!(world.iconik.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_must_not_go_on_is_parked_if_it_may_have_set_something_off() {
+    for call in [create_job(), abort_job()] {
+        let (world, run) = interrupted(call.clone(), 30 * 86_400 + 1).await;
+        world.runner().step().await.unwrap();
+        let parked = world.look(run).await;
+        assert_eq!(parked.state, RunState::Parked);
+        let reason = parked.reason.unwrap();
+        assert!(
+            reason.contains("unfinished for longer than 30d"),
+            "{reason}"
+        );
+        let (mut world, run) = interrupted(call, 1).await;
+        for _ in 0..5 {
+            let claiming = Claiming::up_to(1);
+            let claims = world.store.claim(claiming, world.clock.now()).await;
+            assert_eq!(claims.unwrap().len(), 1);
+            world.restart().await;
+        }
+        world.runner().step().await.unwrap();
+        assert_eq!(world.look(run).await.state, RunState::Parked);
+        assert!(world.iconik.sent().is_empty());
+    }
+    let (world, run) = interrupted(trash(), 30 * 86_400 + 1).await;
+    world.runner().step().await.unwrap();
+    let failure = world.look(run).await.failure.unwrap();
+    assert_eq!(failure.class, DeadClass::Expired);
+    assert!(failure.message.contains("may have happened"), "{failure}");
 }
 
 #[tokio::test]

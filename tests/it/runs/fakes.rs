@@ -2,28 +2,33 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{Debug, Formatter};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cuegate::engine::{Advance, Moment, Outcome, When};
-use cuegate::iconik::{CallError, Reply};
-use cuegate::model::{Call, Effect, Event, LogLevel, LogLine, Program, RunId, Step};
+use cuegate::engine::{Advance, Moment, Outcome, Part, When};
+use cuegate::iconik::{CallError, Permit, Reply, Share};
+use cuegate::model::{Call, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Step};
 use cuegate::router;
-use cuegate::runner::{self, Outside};
+use cuegate::runner::{self, Advanced, Outside};
 use serde_json::json;
 
 use super::samples::reply;
 
-type Script = dyn Fn(&Event, &[Step]) -> Outcome + Send + Sync;
+type Parts = dyn Fn(&Part, &Event, &[Step]) -> Outcome + Send + Sync;
+type Lanes = dyn Fn(&Event) -> Result<String, Failure> + Send + Sync;
 type Respond = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
 /// Rules as closures, by id; a rule without one finishes at once.
 #[derive(Default)]
 pub(super) struct Rules {
-    scripts: Mutex<BTreeMap<String, Arc<Script>>>,
+    scripts: Mutex<BTreeMap<String, Arc<Parts>>>,
+    lanes: Mutex<BTreeMap<String, Arc<Lanes>>>,
     whens: Mutex<BTreeMap<String, When>>,
     /// What the sandbox itself suffers from next.
     pub(super) troubles: Mutex<VecDeque<String>>,
+    /// How many workers each advance costs.
+    pub(super) workers_lost: AtomicU32,
 }
 
 impl Debug for Rules {
@@ -38,8 +43,27 @@ impl Rules {
         rule: &str,
         script: impl Fn(&Event, &[Step]) -> Outcome + Send + Sync + 'static,
     ) {
+        self.parts(rule, move |_, event, journal| script(event, journal));
+    }
+
+    /// A rule that is told which part it is at.
+    pub(super) fn parts(
+        &self,
+        rule: &str,
+        script: impl Fn(&Part, &Event, &[Step]) -> Outcome + Send + Sync + 'static,
+    ) {
         let mut scripts = self.scripts.lock().unwrap();
         scripts.insert(rule.to_owned(), Arc::new(script));
+    }
+
+    /// What the rule's `lane` says.
+    pub(super) fn lane(
+        &self,
+        rule: &str,
+        lane: impl Fn(&Event) -> Result<String, Failure> + Send + Sync + 'static,
+    ) {
+        let mut lanes = self.lanes.lock().unwrap();
+        lanes.insert(rule.to_owned(), Arc::new(lane));
     }
 
     /// A rule that makes these calls one after the other.
@@ -61,10 +85,10 @@ impl runner::Scripts for Rules {
         &self,
         program: &Arc<Program>,
         _run: RunId,
-        _moment: Moment,
+        moment: &Moment,
         event: &Event,
         journal: &[Step],
-    ) -> Result<Advance, String> {
+    ) -> Result<Advanced, String> {
         if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
             return Err(trouble);
         }
@@ -74,18 +98,36 @@ impl runner::Scripts for Rules {
             .unwrap()
             .get(program.rule.as_str())
             .cloned();
-        let outcome = script.map_or(Outcome::Finished, |script| script(event, journal));
-        let step = u32::try_from(journal.len()).unwrap();
+        let outcome = script.map_or(Outcome::Finished, |script| {
+            script(&moment.part, event, journal)
+        });
+        let step = moment.steps_before + u32::try_from(journal.len()).unwrap();
         let line = LogLine {
             step,
             index: 0,
             level: LogLevel::Info,
             text: format!("after step {step}"),
         };
-        Ok(Advance {
+        let workers_lost = self.workers_lost.load(Ordering::Relaxed);
+        let advance = Advance {
             outcome,
             logs: vec![line],
+        };
+        Ok(Advanced {
+            advance,
+            workers_lost,
         })
+    }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
+        let lanes = self.lanes.lock().unwrap();
+        let lane = lanes.get(program.rule.as_str()).cloned();
+        let lane = lane.expect("a rule that is asked for lanes has them");
+        Ok(events.iter().map(|event| lane(event)).collect())
     }
 }
 
@@ -150,12 +192,13 @@ impl Iconik {
 
 #[async_trait]
 impl Outside for Iconik {
-    async fn admit(&self) {
-        self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    async fn admit(&self, _share: &Share) -> Permit {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let _admitted = self.admission.read().await;
+        Permit::default()
     }
 
-    async fn send(&self, call: &Call) -> Result<Reply, CallError> {
+    async fn send(&self, _permit: Permit, call: &Call) -> Result<Reply, CallError> {
         self.sent.lock().unwrap().push(call.clone());
         let _open = self.gate.read().await;
         if let Some(outcome) = self.outcomes.lock().unwrap().pop_front() {

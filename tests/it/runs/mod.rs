@@ -8,7 +8,12 @@
 mod concurrency;
 mod crashes;
 mod door;
+mod doubts;
+mod egress;
 mod fakes;
 mod routing;
 mod samples;
+mod schedules;
+mod simulated;
+mod walks;
 mod world;

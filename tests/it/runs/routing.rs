@@ -1,9 +1,13 @@
 //! Which events make which runs, and when nothing is decided.
 
+use std::time::Duration;
+
 use cuegate::engine::When;
-use cuegate::model::{DeadClass, EventKind, EventState, Failure, RULE_HEADER};
+use cuegate::model::{DeadClass, Event, EventKind, EventState, Failure, RULE_HEADER, RunState};
 use cuegate::router::{RouteError, Step};
+use cuegate::store::Breaker;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::samples::{button, rule, webhook};
 use super::world::{World, until};
@@ -73,6 +77,63 @@ async fn an_event_of_another_domain_is_kept_and_makes_no_run() {
     assert_eq!(stored.state, EventState::WrongDomain);
     assert!(world.runs_of(&foreign).await.is_empty());
     assert_eq!(world.runs_of(&ours).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_echo_wakes_only_rules_that_ask_for_echoes_and_is_marked() {
+    let mut listens = rule("listens");
+    listens.echoes = true;
+    let world = World::under(vec![rule("deaf"), listens]).await;
+    let user = watch::Sender::new(None::<String>);
+    let mut router = world.router().with_own_user(user.subscribe());
+    let by = |user: &str| {
+        let mut body = webhook("A");
+        body["user_id"] = json!(user);
+        body
+    };
+    let early = world.accept_body(EventKind::Webhook, by("U")).await;
+    router.route_batch().await.unwrap();
+    let woken = async |event: &Event| {
+        let runs = world.runs_of(event).await.into_iter();
+        let mut rules: Vec<_> = runs.map(|run| run.rule.0).collect();
+        rules.sort();
+        rules
+    };
+    let both = ["deaf", "listens"];
+    assert_eq!(woken(&early).await, both, "nobody knows yet who we are");
+
+    user.send_replace(Some("U".to_owned()));
+    let ours = world.accept_body(EventKind::Webhook, by("U")).await;
+    let theirs = world.accept_body(EventKind::Webhook, by("V")).await;
+    router.route_batch().await.unwrap();
+    assert_eq!(woken(&ours).await, ["listens"]);
+    assert_eq!(woken(&theirs).await, both);
+}
+
+#[tokio::test]
+async fn a_rule_that_wakes_itself_over_one_object_is_stopped_and_says_how_it_went_round() {
+    let mut listens = rule("listens");
+    listens.echoes = true;
+    let world = World::under(vec![listens]).await;
+    let mut router = world
+        .router()
+        .with_own_user(watch::Sender::new(Some("U".to_owned())).subscribe())
+        .with_breaker(Breaker {
+            runs: 2,
+            within: Duration::from_secs(60),
+        });
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        let mut body = webhook("A");
+        body["user_id"] = json!("U");
+        let echo = world.accept_body(EventKind::Webhook, body).await;
+        router.route_batch().await.unwrap();
+        let run = world.runs_of(&echo).await.remove(0);
+        states.push((run.state, run.reason.unwrap_or_default()));
+    }
+    assert_eq!(states[1].0, RunState::Queued);
+    assert_eq!(states[2].0, RunState::Parked);
+    assert!(states[2].1.contains("listens → listens"), "{}", states[2].1);
 }
 
 #[tokio::test]

@@ -90,6 +90,13 @@ pub(super) fn create_job() -> Call {
     call
 }
 
+/// A creating write of which nothing tells afterwards whether it happened.
+pub(super) fn relate() -> Call {
+    let mut call = call(Method::Post, "assets/v1/assets/A/relations/");
+    call.body = Some(json!({"related_to_asset_id": "B", "relation_type": "similar"}));
+    call
+}
+
 /// An acting write.
 pub(super) fn abort_job() -> Call {
     let mut call = call(Method::Put, "jobs/v1/jobs/state/");

@@ -12,7 +12,7 @@ use cuegate::model::{
     Event, EventKey, EventKind, RuleHeader, RuleSet, Run, RunId, SourceName, Step,
 };
 use cuegate::router::Router;
-use cuegate::runner::{Options, Runner};
+use cuegate::runner::{Options, Outside, Runner};
 use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -80,10 +80,15 @@ impl World {
     }
 
     pub(super) fn runner_with(&self, options: Options) -> Runner {
+        self.runner_to(self.iconik.clone(), options)
+    }
+
+    /// A runner whose calls go there.
+    pub(super) fn runner_to(&self, outside: Arc<dyn Outside>, options: Options) -> Runner {
         Runner::new(
             self.store.clone(),
             self.rules.clone(),
-            self.iconik.clone(),
+            outside,
             self.clock.clone(),
             options,
         )

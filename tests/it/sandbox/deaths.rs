@@ -94,7 +94,7 @@ async fn stopping_lets_a_request_end_refuses_the_next_and_leaves_no_process() {
     assert_eq!(sandbox.report().alive, 0);
     assert_eq!(run.await.unwrap(), Outcome::Finished);
     let refused = sandbox
-        .advance(&program(""), RunId(2), moment(), &event("x"), &[])
+        .advance(&program(""), RunId(2), &moment(), &event("x"), &[])
         .await;
     assert!(matches!(refused, Err(SandboxError::Stopping)));
 }

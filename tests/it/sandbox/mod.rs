@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use cuegate::config;
 use cuegate::engine::{Advance, Moment, Outcome, When};
 use cuegate::model::{
-    Answer, DeadClass, Event, EventKey, EventKind, Failure, Program, RuleFile, RuleId, RuleSet,
-    RuleSetId, RuleVersion, RunId, SourceName, Step,
+    Answer, DeadClass, Event, EventKey, EventKind, Failure, Program, QuerySource, RuleFile, RuleId,
+    RuleSet, RuleSetId, RuleVersion, RunId, SourceName, Step,
 };
 use cuegate::sandbox::{Sandbox, SandboxError};
 use jiff::Timestamp;
@@ -116,16 +116,15 @@ fn event(title: &str) -> Arc<Event> {
 }
 
 fn moment() -> Moment {
-    Moment {
-        started_at: time("2026-03-01T12:00:01Z"),
-    }
+    Moment::of_run(time("2026-03-01T12:00:01Z"))
 }
 
 async fn advance(sandbox: &Sandbox, program: &Arc<Program>, journal: &[Step]) -> Advance {
     sandbox
-        .advance(program, RunId(1), moment(), &event("News"), journal)
+        .advance(program, RunId(1), &moment(), &event("News"), journal)
         .await
         .expect("the sandbox is not stopping")
+        .advance
 }
 
 async fn outcome(sandbox: &Sandbox, body: &str) -> Outcome {

@@ -87,6 +87,126 @@ async fn when_decides_about_every_event_in_order() {
 }
 
 #[tokio::test]
+async fn the_parts_of_a_rule_with_each_are_advanced_one_by_one_on_one_event() {
+    let sandbox = sandbox(config::Sandbox {
+        workers: 1,
+        ..settings()
+    })
+    .await;
+    let program = program_of(
+        r#"fn each(event) {
+               log::info("looking");
+               [iconik::get("assets/v1/assets/a1/").next, "a3"]
+           }
+           fn run(event) { skip("run"); }
+           fn done(event, result) {
+               log::info(`${result.succeeded} of ${result.objects}`);
+               iconik::get("assets/v1/assets/a1/");
+               skip(event.data.title + " " + result.failed[0].object_id);
+           }"#,
+    );
+    let event = event("News");
+    let go = async |moment: &Moment, journal: &[Step]| {
+        let advance = sandbox.advance(&program, RunId(1), moment, &event, journal);
+        advance.await.expect("the sandbox is not stopping").advance
+    };
+    let looking = Moment::of_each(time("2026-03-01T12:00:01Z"));
+    let look = go(&looking, &[]).await;
+    let journal = [answered(0, &look.outcome, json!({ "next": "a2" }))];
+    let Outcome::Found(query) = go(&looking, &journal).await.outcome else {
+        panic!("`each` gives a query")
+    };
+    let ids = ["a2", "a3"].map(ToOwned::to_owned).to_vec();
+    let object_type = "assets".to_owned();
+    assert_eq!(query.sources, [QuerySource::Ids { object_type, ids }]);
+
+    let result = json!({ "objects": 2, "succeeded": 1, "failed": [{ "object_id": "a3" }] });
+    let last = Moment::of_done(time("2026-03-01T12:00:05Z"), Arc::new(result), 1);
+    let asks = go(&last, &[]).await;
+    let line = asks
+        .logs
+        .first()
+        .map(|line| (line.step, line.text.as_str()));
+    assert_eq!(line, Some((1, "1 of 2")), "a line of `each` has step 0");
+    let journal = [answered(1, &asks.outcome, json!({}))];
+    let ended = go(&last, &journal).await.outcome;
+    assert_eq!(ended, Outcome::Skipped("News a3".to_owned()));
+    // The journal of one part is never taken for that of another.
+    let run = go(&Moment::of_run(looking.started_at), &[]).await.outcome;
+    assert_eq!(run, Outcome::Skipped("run".to_owned()));
+}
+
+#[tokio::test]
+async fn each_only_looks_and_returns_objects() {
+    let sandbox = sandbox(settings()).await;
+    for (body, wanted) in [
+        (
+            "iconik::post(\"jobs/v1/jobs/\", #{}); []",
+            "`each` must not ask for `POST jobs/v1/jobs/`",
+        ),
+        ("7", "and not a number"),
+        ("[\"a/b\"]", "cannot be the id of the asset"),
+    ] {
+        let source = format!("fn each(event) {{ {body} }} fn run(event) {{ }}");
+        let mut program = Program::clone(&program_of(&source));
+        program.allow = vec!["jobs:write".to_owned()];
+        let (program, event) = (Arc::new(program), event("x"));
+        let moment = Moment::of_each(time("2026-03-01T12:00:01Z"));
+        let advance = sandbox.advance(&program, RunId(1), &moment, &event, &[]);
+        let Outcome::Failed(failure) = advance.await.unwrap().advance.outcome else {
+            panic!("{body} is not refused")
+        };
+        assert!(failure.message.contains(wanted), "{failure}");
+        let placed = failure.position.is_some() || failure.function.as_deref() == Some("each");
+        assert!(placed, "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn lane_gives_every_event_a_key_and_a_bad_one_costs_only_its_own_event() {
+    let sandbox = sandbox(config::Sandbox {
+        workers: 1,
+        operations: ENDLESS,
+        ..settings()
+    })
+    .await;
+    let program = program_of(
+        r#"fn lane(event) {
+               let title = event.data.title;
+               if title == "loop" { loop { } }
+               if title == "call" { iconik::asset("a1"); }
+               if title == "number" { return 7; }
+               if title == "long" { title.pad(201, "x"); }
+               if title == "none" { return ""; }
+               if title == "skip" { skip("no"); }
+               if time::now() != event.received_at { throw "another time"; }
+               title
+           }
+           fn run(event) { }"#,
+    );
+    let titles = ["a", "loop", "call", "number", "long", "none", "skip", "b"];
+    let keys = sandbox.lane(&program, &titles.map(event)).await.unwrap();
+    let told: Vec<String> = keys
+        .into_iter()
+        .map(|key| key.unwrap_or_else(|failure| failure.message))
+        .collect();
+    let wanted = [
+        "a",
+        "the limit is 50ms",
+        "`lane` must not ask for `GET assets/v1/assets/a1/`",
+        "returned a number",
+        "201 bytes",
+        "an empty text",
+        "ended the run instead",
+        "b",
+    ];
+    assert_eq!(told.len(), wanted.len());
+    for (told, wanted) in told.iter().zip(wanted) {
+        assert!(told.contains(wanted), "{told} is not {wanted}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_event_on_which_when_uses_up_its_time_fails() {
     let sandbox = sandbox(config::Sandbox {
         workers: 1,

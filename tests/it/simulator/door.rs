@@ -8,7 +8,7 @@ use cuegate::simulator::{
 };
 use serde_json::{Value, json};
 
-use super::{Iconik, answer, within};
+use super::{Iconik, answer, prompt, within};
 
 const ASSETS: &str = "assets/v1/assets/";
 
@@ -84,7 +84,7 @@ async fn the_rate_limit_counts_down_and_then_refuses() {
             window: Duration::from_secs(3600),
             retry_after: true,
         }),
-        ..SimulatorOptions::default()
+        ..prompt()
     })
     .await;
     for remaining in ["1", "0"] {
@@ -109,7 +109,7 @@ async fn the_rate_limit_counts_down_and_then_refuses() {
 async fn requests_are_logged_without_their_token() {
     let iconik = Iconik::with(SimulatorOptions {
         credentials: vec![Credential::new("demo", "demo", "user-1")],
-        ..SimulatorOptions::default()
+        ..prompt()
     })
     .await;
     iconik
@@ -242,7 +242,7 @@ async fn a_port_that_is_taken_is_an_error_and_not_another_port() {
     let iconik = Iconik::start().await;
     let options = SimulatorOptions {
         listen: iconik.simulator.addr(),
-        ..SimulatorOptions::default()
+        ..prompt()
     };
     let clock = std::sync::Arc::new(cuegate::clock::SystemClock);
     let error = Simulator::start(options, clock).await.unwrap_err();

@@ -8,7 +8,7 @@ use cuegate::simulator::{
 };
 use serde_json::{Value, json};
 
-use super::{Iconik, Receiver, keys, within};
+use super::{Iconik, Receiver, keys, prompt, within};
 
 const WEBHOOKS: &str = "notifications/v1/webhooks/";
 
@@ -19,7 +19,7 @@ fn hasty() -> SimulatorOptions {
             backoff: Duration::from_millis(1),
             ..DeliveryOptions::default()
         },
-        ..SimulatorOptions::default()
+        ..prompt()
     }
 }
 
@@ -202,7 +202,7 @@ async fn events_name_the_user_whose_token_was_used() {
     let robot = "9b1d7e4c-7a8b-11ee-9d3f-0a580a3c0f12";
     let iconik = Iconik::with(SimulatorOptions {
         credentials: vec![Credential::demo(), Credential::new("robot", "r0b0t", robot)],
-        ..SimulatorOptions::default()
+        ..prompt()
     })
     .await;
     let mut receiver = Receiver::start().await;

@@ -8,11 +8,17 @@
     reason = "the helpers of tests fail like the tests themselves"
 )]
 
+mod comparison;
 mod door;
 mod events;
+mod files;
+mod lag;
+mod lists;
 mod metadata;
 mod objects;
 mod recordings;
+mod search;
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +29,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use cuegate::clock::SystemClock;
+use cuegate::clock::{SharedClock, SystemClock};
 use cuegate::simulator::{Simulator, SimulatorOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -38,18 +44,28 @@ struct Iconik {
     client: reqwest::Client,
 }
 
+/// Options of a simulator whose lists show everything at once.
+fn prompt() -> SimulatorOptions {
+    SimulatorOptions {
+        index_lag: Duration::ZERO,
+        ..SimulatorOptions::default()
+    }
+}
+
 /// A status and a body; null where there is no JSON.
 type Answer = (u16, Value);
 
 impl Iconik {
     async fn start() -> Self {
-        Self::with(SimulatorOptions::default()).await
+        Self::with(prompt()).await
     }
 
     async fn with(options: SimulatorOptions) -> Self {
-        let simulator = Simulator::start(options, Arc::new(SystemClock))
-            .await
-            .unwrap();
+        Self::at(options, Arc::new(SystemClock)).await
+    }
+
+    async fn at(options: SimulatorOptions, clock: SharedClock) -> Self {
+        let simulator = Simulator::start(options, clock).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { simulator, client }
     }

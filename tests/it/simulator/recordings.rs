@@ -8,7 +8,7 @@ use cuegate::clock::SystemClock;
 use cuegate::simulator::{Seed, SeedError, Simulator, SimulatorOptions};
 use serde_json::{Value, json};
 
-use super::{Iconik, keys};
+use super::{Iconik, keys, prompt};
 
 /// A recorded body, where the recordings are at hand.
 fn recorded(name: &str) -> Option<Value> {
@@ -47,6 +47,54 @@ async fn a_job_has_the_recorded_keys() {
     let (_, job) = iconik.get(&format!("jobs/v1/jobs/{job}/")).await;
     assert_eq!(keys(&job), keys(&recording));
     assert_eq!(job["progress"], recording["progress"]);
+}
+
+#[tokio::test]
+async fn formats_file_sets_and_files_have_at_least_the_recorded_keys() {
+    let iconik = Iconik::start().await;
+    let asset = iconik.asset("Recorded").await;
+    let mut format_id = json!(null);
+    let mut file_set_id = json!(null);
+    for (part, recording) in [
+        ("formats", "files.POST.format"),
+        ("file_sets", "files.POST.file_set"),
+        ("files", "files.POST.files"),
+    ] {
+        let ending = if part == "files" { ".list" } else { "" };
+        let first = |body: Value| match body {
+            Value::Array(bodies) => bodies[0].clone(),
+            body => body,
+        };
+        let answer = recorded(&format!("responses/{recording}.201{ending}.json"));
+        let request = recorded(&format!("responses/{recording}.request{ending}.json"));
+        let (Some(answer), Some(request)) = (answer, request) else {
+            return;
+        };
+        let (answer, mut request) = (first(answer), first(request));
+        for (key, made) in [("format_id", &format_id), ("file_set_id", &file_set_id)] {
+            if request.get(key).is_some() {
+                request[key] = made.clone();
+            }
+        }
+        let path = format!("files/v1/assets/{asset}/{part}/");
+        let (status, made) = iconik.post(&path, request).await;
+        assert_eq!(status, 201, "{made}");
+        let missing: Vec<_> = keys(&answer).difference(&keys(&made)).copied().collect();
+        assert!(missing.is_empty(), "{part}: {missing:?}");
+        for key in [
+            "size",
+            "directory_path",
+            "status",
+            "user_id",
+            "archive_status",
+        ] {
+            assert_eq!(made.get(key), answer.get(key), "{part}: {key}");
+        }
+        match part {
+            "formats" => format_id = made["id"].clone(),
+            _ => file_set_id = made["id"].clone(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -131,7 +179,7 @@ async fn an_event_of_a_collection_s_contents_has_the_recorded_keys() {
 async fn seeded(seed: Value) -> Iconik {
     Iconik::with(SimulatorOptions {
         seed: Some(serde_json::from_value(seed).unwrap()),
-        ..SimulatorOptions::default()
+        ..prompt()
     })
     .await
 }
@@ -185,7 +233,7 @@ async fn a_seed_that_iconik_would_refuse_says_which_entry_and_why() {
     let seed = json!({ "assets": [{ "id": "a", "title": "x" }, { "id": "b" }] });
     let options = SimulatorOptions {
         seed: Some(serde_json::from_value(seed).unwrap()),
-        ..SimulatorOptions::default()
+        ..prompt()
     };
     let error = Simulator::start(options, Arc::new(SystemClock))
         .await

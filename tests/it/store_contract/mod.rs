@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub(crate) mod accepting;
+pub(crate) mod adopting;
 pub(crate) mod cancelling;
 pub(crate) mod journals;
 pub(crate) mod lanes;
@@ -45,7 +46,9 @@ macro_rules! store_contract {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                crate::store_contract::$group::$name(&$place).await;
+                let place = $place;
+                crate::store_contract::$group::$name(&place).await;
+                crate::store_contract::holds_together(&place).await;
             })+
         })+
     };
@@ -71,6 +74,9 @@ macro_rules! store_contract {
                 a_duplicate_over_the_edge_of_the_window_is_an_alias,
                 two_windows_later_it_is_a_new_event,
                 what_was_decided_is_kept_with_the_event,
+                a_run_that_closes_a_circle_is_parked_and_names_the_way,
+                only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
+                behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
             lanes:
                 runs_of_a_lane_follow_each_other_in_order,
@@ -99,6 +105,11 @@ macro_rules! store_contract {
                 steps_have_no_gaps_and_a_refused_batch_writes_nothing,
                 a_log_line_is_kept_once,
                 nothing_is_added_without_a_claim;
+            adopting:
+                an_object_that_was_found_answers_the_step_and_survives_a_crash,
+                an_object_is_taken_by_one_step_only,
+                an_object_is_not_taken_while_the_same_request_is_under_way,
+                nothing_is_taken_without_a_claim;
             modes:
                 the_latest_takes_the_place_of_those_that_have_not_begun,
                 a_run_that_has_begun_is_never_superseded,
@@ -162,6 +173,12 @@ macro_rules! store_contract {
     };
 }
 pub(crate) use store_contract;
+
+/// Whatever was done, no promise about what is stored is broken.
+pub(crate) async fn holds_together(place: &dyn Place) {
+    let findings = place.open().await.check().await.unwrap();
+    assert_eq!(findings, []);
+}
 
 /// So many seconds after an arbitrary moment.
 pub(crate) fn at(seconds: i64) -> Timestamp {

@@ -213,3 +213,87 @@ pub(crate) async fn the_active_rule_set_survives_and_earlier_ones_are_kept(place
         Some(rule_set("one"))
     );
 }
+
+/// The decision about an event that our own write on the object `X` has caused.
+fn echo(rule: &str) -> Decision {
+    Decision {
+        echo: true,
+        object: Some("X".to_owned()),
+        ..routed(vec![new_run(rule, "X")])
+    }
+}
+
+/// Accepts an event and routes it so, at this time; answers its run.
+async fn decide(store: &dyn Store, number: u32, decision: Decision, seconds: i64) -> Run {
+    store.accept(events([number])).await.unwrap();
+    let batch = store.unrouted(1).await.unwrap();
+    let breaker = Breaker {
+        runs: 3,
+        within: std::time::Duration::from_secs(60),
+    };
+    let routing = Routing {
+        breaker: Some(breaker),
+        at: at(seconds),
+        ..routing(batch.batch, vec![decision])
+    };
+    let Routed::Committed { runs, .. } = store.route(routing).await.unwrap() else {
+        panic!("nobody else routes");
+    };
+    store.run(runs[0]).await.unwrap().unwrap()
+}
+
+pub(crate) async fn a_run_that_closes_a_circle_is_parked_and_names_the_way(place: &dyn Place) {
+    let store = open(place).await;
+    for number in [1, 3, 5] {
+        let second = i64::from(number);
+        let run = decide(&*store, number, echo("a"), second).await;
+        assert_eq!(run.state, RunState::Queued);
+        let other = decide(&*store, number + 1, echo("b"), second).await;
+        assert_eq!(other.state, RunState::Queued);
+    }
+    let parked = decide(&*store, 7, echo("a"), 7).await;
+    assert_eq!(parked.state, RunState::Parked);
+    assert_eq!(parked.parked, Some(ParkedClass::Loop));
+    let reason = parked.reason.unwrap();
+    assert!(reason.contains("a → b → a"), "{reason}");
+    assert!(reason.contains("3 times in 1m for X"), "{reason}");
+}
+
+pub(crate) async fn only_recent_echoes_of_the_same_rule_and_object_make_a_circle(
+    place: &dyn Place,
+) {
+    let store = open(place).await;
+    for number in 1..=3 {
+        decide(&*store, number, echo("a"), i64::from(number)).await;
+    }
+    let by_a_person = Decision {
+        echo: false,
+        ..echo("a")
+    };
+    let mut other_object = echo("a");
+    other_object.object = Some("Y".to_owned());
+    other_object.runs[0].lane = LaneKey::from("Y");
+    for (number, second, decision) in [
+        (4, 4, by_a_person),
+        (5, 5, other_object),
+        (6, 6, echo("b")),
+        (7, 100, echo("a")),
+    ] {
+        let run = decide(&*store, number, decision.clone(), second).await;
+        assert_eq!(run.state, RunState::Queued, "{decision:?}");
+    }
+}
+
+pub(crate) async fn behind_a_circle_runs_wait_and_are_not_parked_one_by_one(place: &dyn Place) {
+    let store = open(place).await;
+    for number in 1..=3 {
+        decide(&*store, number, echo("a"), i64::from(number)).await;
+        let claim = claim_one(&*store).await;
+        settle(&*store, claim.lease, Settlement::Succeeded).await;
+    }
+    let parked = decide(&*store, 4, echo("a"), 4).await;
+    assert_eq!(parked.state, RunState::Parked);
+    let behind = decide(&*store, 5, echo("a"), 5).await;
+    assert_eq!(behind.state, RunState::Queued);
+    nothing_to_claim(&*store).await;
+}

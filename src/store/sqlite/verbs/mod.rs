@@ -104,7 +104,7 @@ impl Original {
     /// What a run that goes on needs besides its row: its event.
     fn expect_event(&self, db: &Connection) -> Result<(), StoreError> {
         let kept: bool = db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM event_body WHERE event = ?1)")?
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM event_body JOIN event ON number = event WHERE event = ?1 AND pruned_at IS NULL)")?
             .query_row([self.event], |row| row.get(0))?;
         if kept {
             return Ok(());

@@ -80,6 +80,7 @@ pub(in crate::store::sqlite) fn repeats(
     if known.is_none() {
         return Err(StoreError::Refused(format!("there is no run {run}")));
     }
+    refuse_forgotten(db, run)?;
     // What went on as another run is counted there.
     let mut statement = db.prepare_cached(
         "WITH family (id) AS (
@@ -109,6 +110,24 @@ pub(in crate::store::sqlite) fn repeats(
     }
     repeats.first.sort_by_key(|write| (write.run, write.number));
     Ok(repeats)
+}
+
+/// Writes that nobody knows of any more must not count as none.
+fn refuse_forgotten(db: &Connection, run: RunId) -> Result<(), StoreError> {
+    let forgotten: Option<i64> = db
+        .prepare_cached(
+            "SELECT id FROM run WHERE (id = ?1 OR parent = coalesce((SELECT children_of FROM walk WHERE run = ?1), ?1))
+             AND pruned_at IS NOT NULL AND steps > 0 LIMIT 1",
+        )?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?;
+    match forgotten {
+        None => Ok(()),
+        Some(forgotten) => Err(StoreError::Pruned(format!(
+            "the journal of run {forgotten} is outside retention, so nobody knows which of its writes a replay would \
+             repeat"
+        ))),
+    }
 }
 
 #[derive(serde::Deserialize)]

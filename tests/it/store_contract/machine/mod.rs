@@ -287,6 +287,7 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
 }
 
 async fn agree(store: &dyn Store, model: &Model) {
+    assert_eq!(store.check().await.unwrap(), []);
     let mut expected = BTreeMap::<RunState, u64>::new();
     for run in &model.runs {
         *expected.entry(run.state).or_default() += 1;
