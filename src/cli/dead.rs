@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::filter::{Filter, Page};
 use super::gateway::{Failed, Query};
-use super::runs::{Common, Replay, Retry, Show};
+use super::runs::{Common, ReplayRuns, RetryRuns, ShowRun};
 use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
 use super::{Exit, moment};
@@ -28,14 +28,14 @@ enum Action {
         common: Common,
     },
     /// Show a dead run: what came of it, and its journal step by step
-    Show(Show),
+    Show(ShowRun),
     /// Let dead runs go on from where they failed, without repeating what is finished
     Retry {
         /// All dead letters
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        retry: Retry,
+        retry: RetryRuns,
     },
     /// Begin the events of dead runs anew; finished writes are repeated
     Replay {
@@ -43,7 +43,7 @@ enum Action {
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        replay: Replay,
+        replay: ReplayRuns,
     },
 }
 

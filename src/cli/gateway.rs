@@ -187,7 +187,11 @@ impl Gateway {
     }
 
     fn refused(&self, status: StatusCode, bytes: &[u8]) -> Failed {
-        let problem: Option<Problem> = serde_json::from_slice(bytes).ok();
+        // Other listeners answer errors as well, and without a hint.
+        let problem: Option<Problem> = serde_json::from_slice::<Value>(bytes)
+            .ok()
+            .filter(|answer| answer.get("hint").is_some())
+            .and_then(|answer| serde_json::from_value(answer).ok());
         let Some(problem) = problem else {
             return self.foreign(&format!("status {}", status.as_u16()));
         };

@@ -46,14 +46,14 @@ enum Action {
         common: Common,
     },
     /// Show a run: what came of it, and its journal step by step
-    Show(Show),
+    Show(ShowRun),
     /// Let runs go on that failed, were stopped or are parked: from where they were, without repeating what is finished
     Retry {
         /// Only in these states, separated by commas
         #[arg(long, value_name = "STATE,…")]
         state: Option<String>,
         #[command(flatten)]
-        retry: Retry,
+        retry: RetryRuns,
     },
     /// Begin the events of runs anew; finished writes are repeated
     Replay {
@@ -61,7 +61,7 @@ enum Action {
         #[arg(long, value_name = "STATE,…")]
         state: Option<String>,
         #[command(flatten)]
-        replay: Replay,
+        replay: ReplayRuns,
     },
     /// End unfinished runs
     Cancel {
@@ -141,7 +141,7 @@ enum On {
 
 /// `show`
 #[derive(Debug, clap::Args)]
-pub(super) struct Show {
+pub(super) struct ShowRun {
     /// The run
     run: i64,
     /// Show requests and answers as long as they are
@@ -153,7 +153,7 @@ pub(super) struct Show {
 
 /// `retry`
 #[derive(Debug, clap::Args)]
-pub(super) struct Retry {
+pub(super) struct RetryRuns {
     /// The runs
     #[arg(value_name = "RUN")]
     runs: Vec<i64>,
@@ -170,7 +170,7 @@ pub(super) struct Retry {
 
 /// `replay`
 #[derive(Debug, clap::Args)]
-pub(super) struct Replay {
+pub(super) struct ReplayRuns {
     /// The runs
     #[arg(value_name = "RUN")]
     runs: Vec<i64>,
@@ -278,7 +278,7 @@ pub(super) fn tone(state: RunState) -> Option<Tone> {
     }
 }
 
-impl Show {
+impl ShowRun {
     pub(super) async fn run(self, terminal: &mut Terminal) -> Result<Exit, Failed> {
         let gateway = self.common.open()?;
         let path = format!("/runs/{}", self.run);
@@ -301,7 +301,7 @@ impl Show {
     }
 }
 
-impl Retry {
+impl RetryRuns {
     /// `dead` has a filter of its own that means every dead letter.
     pub(super) async fn run(
         self,
@@ -338,7 +338,7 @@ impl Retry {
     }
 }
 
-impl Replay {
+impl ReplayRuns {
     /// `dead` has a filter of its own that means every dead letter.
     pub(super) async fn run(
         self,

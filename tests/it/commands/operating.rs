@@ -158,12 +158,8 @@ async fn a_dead_run_is_told_in_one_line_shown_step_by_step_and_retried_without_r
     retried.ended(0, &[&format!("run {run} was retried as run ")]);
     gateway.until_runs(RunState::Succeeded, 1).await;
     assert_eq!(posted(&simulator), 1, "the finished write was not repeated");
-    let world = simulator.world();
-    assert_eq!(
-        world.asset(ASSET).expect("it is there")["title"],
-        "SPORT_final!"
-    );
-    drop(world);
+    let asset = simulator.world().asset(ASSET).expect("it is there");
+    assert_eq!(asset["title"], "SPORT_final!");
     types(&gateway, &["dead", "list"])
         .await
         .ended(0, &["no dead letters"]);
