@@ -194,10 +194,13 @@ impl Look<'_> {
 
     async fn send(&mut self, call: &Call) -> Result<Reply, CallError> {
         debug_assert_eq!(call.method, Method::Get, "a look changes nothing");
-        let outside = &self.runner.driver.door.outside;
-        let permit = outside.admit(&Share::gateway()).await;
+        let line = &self.runner.driver.door.line;
+        let Ok(permit) = line.admit(&Share::gateway()).await else {
+            let what = "the circuit is open".to_owned();
+            return Err(CallError::NotSent { what });
+        };
         self.round.requests += 1;
-        outside.send(permit, call).await
+        line.send(permit, call).await
     }
 
     async fn wake(&mut self, job: &str) -> Result<(), StoreError> {

@@ -33,6 +33,7 @@ fn config_of(base_url: &str) -> config::Iconik {
         },
         timeout: Duration::from_secs(30),
         index_lag: Duration::from_secs(90),
+        job_poll: Duration::from_secs(5),
     }
 }
 
