@@ -14,6 +14,7 @@ use crate::admin::{self, Admin, Api};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::ingress::{self, Ingress};
+use crate::sandbox::Layers;
 use crate::telemetry::{Readiness, health_routes, install_metrics};
 
 /// How often counted values are folded, so that they do not pile up between two scrapes.
@@ -51,6 +52,7 @@ impl App {
         let start = Gateway::start_saying(&config, parts, readiness.clone());
         let gateway =
             foyer::answer_during(start, [&hooks, &admin], &readiness, &config.limits).await?;
+        show_fixed(&config, gateway.sandbox().report().layers);
         let draining = Arc::new(AtomicBool::new(false));
         let ingress = Ingress::new(
             &config.sources,
@@ -152,6 +154,26 @@ impl App {
             tracing::error!(%error, "the admin listener failed");
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Gauges that do not change while the gateway runs.
+fn show_fixed(config: &Config, layers: Layers) {
+    for (layer, stands) in [
+        ("descriptors", layers.descriptors),
+        ("address_space", layers.address_space),
+        ("seccomp", layers.seccomp),
+        ("landlock", layers.landlock),
+    ] {
+        metrics::gauge!("cuegate_sandbox_layer", "layer" => layer).set(if stands {
+            1.0
+        } else {
+            0.0
+        });
+    }
+    let rate = config.iconik.rate;
+    for (window, requests) in [("second", rate.per_second), ("20_seconds", rate.per_20s)] {
+        metrics::gauge!("cuegate_iconik_budget", "window" => window).set(f64::from(requests));
     }
 }
 

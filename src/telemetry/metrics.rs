@@ -81,6 +81,39 @@ fn describe() {
         "cuegate_unrouted_events",
         "Accepted events that no rule has been asked about yet"
     );
+    describe_gauge!(
+        "cuegate_oldest_due_seconds",
+        Unit::Seconds,
+        "For how long the oldest run is due that nobody has claimed"
+    );
+    describe_gauge!(
+        "cuegate_dead_letters",
+        "Dead runs that nobody has retried or replayed, by class"
+    );
+    describe_gauge!(
+        "cuegate_runs_parked",
+        "Runs that wait for a decision, by class"
+    );
+    describe_gauge!("cuegate_runs_waiting", "Waiting runs by what they wait for");
+    describe_gauge!("cuegate_paused", "1 if all runs, or all writes, are paused");
+    describe_gauge!(
+        "cuegate_rule_stopped",
+        "1 if the rule is paused or in quarantine"
+    );
+    describe_gauge!("cuegate_rule_set", "1 for the active rule set");
+    describe_gauge!(
+        "cuegate_sandbox_layer",
+        "1 if this wall stands around every worker"
+    );
+    describe_gauge!(
+        "cuegate_iconik_budget",
+        "The most requests to Iconik in the window"
+    );
+    describe_counter!(
+        "cuegate_admin_refused_total",
+        Unit::Count,
+        "Requests to the admin API that were not let in, by reason"
+    );
     describe_gauge!("cuegate_ready", "1 if the gateway is ready, else 0");
     describe_counter!(
         "cuegate_store_count_failures_total",

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::asked::{Asked, Told, understood};
 use super::filters::RunsAsked;
-use super::runs::{As, On, cancelling, version};
+use super::runs::{As, On, cancelling, expect_no_repeats, version};
 use super::{Api, Refusal};
 use crate::admin::views::{Batch, Count, OneRefused, Problem};
 use crate::model::{RunId, RunState};
@@ -182,9 +182,8 @@ async fn replay_one(
     deciding: &Deciding,
 ) -> Result<(), Refusal> {
     let original = super::telling::run(api, run).await?;
-    let repeats = api.store.repeats(run).await?;
-    if !yes && repeats.made + repeats.uncertain > 0 {
-        return Err(super::runs::would_repeat(&original, &repeats));
+    if !yes {
+        expect_no_repeats(api, &original).await?;
     }
     let replaying = Replaying {
         version: version(api, &original, on).await?,

@@ -171,9 +171,8 @@ pub(super) async fn replay(
 ) -> Result<(StatusCode, Json<Made>), Refusal> {
     let original = telling::run(&api, run_id("run", &run)?).await?;
     let deciding = api.deciding(told.by)?;
-    let repeats = api.store.repeats(original.id).await?;
-    if !told.yes && repeats.made + repeats.uncertain > 0 {
-        return Err(would_repeat(&original, &repeats));
+    if !told.yes {
+        expect_no_repeats(&api, &original).await?;
     }
     let replaying = Replaying {
         version: version(&api, &original, told.on).await?,
@@ -185,7 +184,16 @@ pub(super) async fn replay(
     Ok((StatusCode::CREATED, Json(Made { from, run })))
 }
 
-pub(super) fn would_repeat(run: &Run, repeats: &Repeats) -> Refusal {
+/// Refuses a replay that would make writes a second time.
+pub(super) async fn expect_no_repeats(api: &Api, run: &Run) -> Result<(), Refusal> {
+    let repeats = api.store.repeats(run.id).await?;
+    if repeats.made + repeats.uncertain == 0 {
+        return Ok(());
+    }
+    Err(would_repeat(run, &repeats))
+}
+
+fn would_repeat(run: &Run, repeats: &Repeats) -> Refusal {
     let mut writes = Vec::new();
     if repeats.made > 0 {
         writes.push(format!("{} write(s) that were made", repeats.made));
