@@ -52,7 +52,10 @@ impl Default for JobPolling {
 impl JobPolling {
     /// The pause after a round of so many requests.
     fn pause_after(&self, requests: u32) -> Duration {
-        let least = f64::from(requests) / self.requests_per_second.max(f64::EPSILON);
+        if self.requests_per_second <= 0.0 {
+            return PAUSE_MAX;
+        }
+        let least = f64::from(requests) / self.requests_per_second;
         let least = Duration::try_from_secs_f64(least).unwrap_or(PAUSE_MAX);
         self.pause.max(least)
     }

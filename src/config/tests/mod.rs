@@ -153,7 +153,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     admin_listen = "0.0.0.0:8081"
     public_url = "https://hooks.example.com"
     drain = "50s"
-    admin_tokens = ["***", "***"]
+    admin_tokens = ["******************", "******************"]
     metrics = "token"
 
     [store]

@@ -62,9 +62,10 @@ impl Case {
         )
     }
 
-    /// Whether a person may be asked when nobody knows whether its call happened.
+    /// Whether a person may be asked when nobody knows whether its call happened. What was created is looked for, but
+    /// a format does not say who made it, so one that is found may be anybody's.
     pub(crate) fn may_park(&self) -> bool {
-        matches!(self.class, Acting | Creating)
+        self.class == Acting || self.name == "format"
     }
 
     /// Which of its calls a request is.

@@ -432,6 +432,7 @@ url = "sqlite:data/cuegate.db"
 base_url = "{iconik}"
 app_id = "gateway-app"
 auth_token = "{AUTH_TOKEN}"
+index_lag = "1s"
 [sandbox]
 workers = 1
 [sources.iconik]

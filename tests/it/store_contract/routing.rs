@@ -229,7 +229,7 @@ async fn decide(store: &dyn Store, number: u32, decision: Decision, seconds: i64
     let batch = store.unrouted(1).await.unwrap();
     let breaker = Breaker {
         runs: 3,
-        within: std::time::Duration::from_secs(60),
+        within: Duration::from_secs(60),
     };
     let routing = Routing {
         breaker: Some(breaker),
