@@ -1,5 +1,6 @@
 //! Configurations as operators write them, and what they are told.
 
+mod admin;
 mod messages;
 mod mutations;
 mod targets;
@@ -122,6 +123,7 @@ fn every_key_that_is_shown_is_in_the_example() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the whole configuration is shown")]
 fn what_is_shown_reads_back_as_the_same_configuration() {
     let text = r##"
         [server]

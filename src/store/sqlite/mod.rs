@@ -10,6 +10,7 @@ mod changes;
 mod checking;
 mod circle;
 mod claiming;
+mod counting;
 mod error;
 mod event_lists;
 mod filesystem;
@@ -25,6 +26,8 @@ mod operated;
 mod options;
 mod pausing;
 mod placing;
+#[cfg(test)]
+mod plans;
 mod pruning;
 mod query;
 mod reader;
@@ -114,7 +117,7 @@ impl Accepts for SqliteStore {
 #[async_trait]
 impl Counted for SqliteStore {
     async fn counts(&self) -> Result<Counts, StoreError> {
-        self.readers.read(listing::counts).await
+        self.readers.read(counting::counts).await
     }
 }
 

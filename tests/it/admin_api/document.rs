@@ -251,6 +251,13 @@ async fn answers_have_the_form_that_the_document_gives_them() {
         );
         conforms(&said.well(), schema, &document, path);
     }
+}
+
+#[tokio::test]
+async fn what_is_done_to_many_and_what_is_refused_has_the_form_of_the_document() {
+    let desk = Desk::new().await;
+    let document = document(&desk).await;
+    enqueue(&*desk.store, 0, &[("tag", "a"), ("tag", "a")]).await;
     let many = json!({ "part": { "filter": { "state": "queued" }, "up_to": 99 } });
     let said = desk.post("/runs/cancel", &many).await.well();
     assert_eq!(said["done"].as_array().unwrap().len(), 2, "{said}");

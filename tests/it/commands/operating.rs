@@ -94,7 +94,7 @@ fn posted(simulator: &Simulator) -> usize {
 }
 
 #[tokio::test]
-async fn a_dead_run_is_told_in_one_line_shown_step_by_step_and_retried_without_repeating_a_write() {
+async fn a_dead_run_is_told_in_one_line_and_shown_step_by_step() {
     let simulator = simulated(seed()).await;
     refuses(&simulator, 1);
     let gateway = Gateway::started(&simulator, &[("rename.rhai", RENAME)]).await;
@@ -153,7 +153,15 @@ async fn a_dead_run_is_told_in_one_line_shown_step_by_step_and_retried_without_r
         "colours are for terminals: {}",
         shown.out
     );
+}
 
+#[tokio::test]
+async fn a_dead_run_is_retried_without_repeating_a_write() {
+    let simulator = simulated(seed()).await;
+    refuses(&simulator, 1);
+    let gateway = Gateway::started(&simulator, &[("rename.rhai", RENAME)]).await;
+    gateway.accepted(&arrival(), &[]).await;
+    let run = newest(&gateway, RunState::Dead).await;
     let retried = types(&gateway, &["runs", "retry", &run, "--by", "anna"]).await;
     retried.ended(0, &[&format!("run {run} was retried as run ")]);
     gateway.until_runs(RunState::Succeeded, 1).await;
@@ -186,10 +194,10 @@ async fn a_parked_run_goes_on_as_a_person_says() {
         Trouble::LoseAnswer,
     );
     let gateway = Gateway::started(&simulator, &[("abort.rhai", ABORT)]).await;
-    let update = webhook("entity", "update", ASSET, &json!({ "id": ASSET }));
-    gateway.accepted(&update, &[]).await;
+    let update = || webhook("entity", "update", ASSET, &json!({ "id": ASSET }));
+    gateway.accepted(&update(), &[]).await;
     let run = newest(&gateway, RunState::Parked).await;
-    gateway.accepted(&update, &[]).await;
+    gateway.accepted(&update(), &[]).await;
     let behind = newest(&gateway, RunState::Queued).await;
 
     let shown = types(&gateway, &["runs", "show", &run]).await;
@@ -547,7 +555,7 @@ fn an_admin_listener_for_others_needs_a_token_to_start() {
     desk.types(&["config", "check"])
         .ended(0, &["the configuration is fine"]);
     let shown = desk.types(&["config", "show"]);
-    shown.ended(0, &["admin_tokens = [\"***\"]", "metrics = \"token\""]);
+    shown.ended(0, &["admin_tokens = [\"***", "metrics = \"token\""]);
     assert!(
         !shown.everything().contains("sesame"),
         "{}",
@@ -563,7 +571,7 @@ fn completions_know_what_operators_type() {
         &[
             "cuegate__subcmd__runs__subcmd__retry",
             "--class",
-            "--dead",
+            "dead",
             "happened",
         ],
     );

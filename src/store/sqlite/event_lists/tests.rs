@@ -1,7 +1,7 @@
 //! Every combination of filters walks an index.
 
 use super::*;
-use crate::store::sqlite::listing::tests::plan;
+use crate::store::sqlite::plans::plan;
 use crate::store::sqlite::schema;
 
 #[test]

@@ -1,20 +1,9 @@
 //! Every combination of filters walks an index.
 
-use rusqlite::params_from_iter;
-
 use super::*;
+use crate::model::RuleId;
+use crate::store::sqlite::plans::plan;
 use crate::store::sqlite::schema;
-
-/// What SQLite does for a statement, line by line.
-pub(in crate::store::sqlite) fn plan(
-    db: &Connection,
-    sql: &str,
-    values: Vec<rusqlite::types::Value>,
-) -> Vec<String> {
-    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    let lines = statement.query_map(params_from_iter(values), |row| row.get(3));
-    lines.unwrap().collect::<Result<_, _>>().unwrap()
-}
 
 fn filters() -> Vec<RunFilter> {
     let at: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
