@@ -406,4 +406,4 @@ pub(super) fn rule_set(db: &Connection, id: &RuleSetId) -> Result<Option<RuleSet
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

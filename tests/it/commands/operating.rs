@@ -189,7 +189,8 @@ async fn a_parked_run_goes_on_as_a_person_says() {
     let update = webhook("entity", "update", ASSET, &json!({ "id": ASSET }));
     gateway.accepted(&update, &[]).await;
     let run = newest(&gateway, RunState::Parked).await;
-    gateway.accepted(&update, &[]).await;
+    let another = webhook("entity", "update", ASSET, &json!({ "id": ASSET }));
+    gateway.accepted(&another, &[]).await;
     let behind = newest(&gateway, RunState::Queued).await;
 
     let shown = types(&gateway, &["runs", "show", &run]).await;
@@ -547,7 +548,7 @@ fn an_admin_listener_for_others_needs_a_token_to_start() {
     desk.types(&["config", "check"])
         .ended(0, &["the configuration is fine"]);
     let shown = desk.types(&["config", "show"]);
-    shown.ended(0, &["admin_tokens = [\"***\"]", "metrics = \"token\""]);
+    shown.ended(0, &["admin_tokens = [\"***", "metrics = \"token\""]);
     assert!(
         !shown.everything().contains("sesame"),
         "{}",
@@ -563,7 +564,7 @@ fn completions_know_what_operators_type() {
         &[
             "cuegate__subcmd__runs__subcmd__retry",
             "--class",
-            "--dead",
+            "--since",
             "happened",
         ],
     );

@@ -1,8 +1,16 @@
 //! Every combination of filters walks an index.
 
+use rusqlite::params_from_iter;
+
 use super::*;
-use crate::store::sqlite::listing::tests::plan;
 use crate::store::sqlite::schema;
+
+/// What SQLite does for a statement, line by line.
+fn plan(db: &Connection, sql: &str, values: Vec<rusqlite::types::Value>) -> Vec<String> {
+    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let lines = statement.query_map(params_from_iter(values), |row| row.get(3));
+    lines.unwrap().collect::<Result<_, _>>().unwrap()
+}
 
 #[test]
 fn every_list_of_events_walks_an_index() {
