@@ -99,6 +99,14 @@ impl Killed {
         self.simulator
     }
 
+    /// The write was looked for and found, and the run has succeeded with what was found.
+    async fn expect_found(mut self) -> Simulator {
+        let run = self.ends(RunState::Succeeded).await;
+        assert_eq!(run.failure, None);
+        assert_eq!(self.sent(), 1, "what is there is not made again");
+        self.simulator
+    }
+
     /// The write was not repeated and the run waits for a person, in the store, with a reason.
     async fn expect_parked(mut self) -> Simulator {
         let run = self.ends(RunState::Parked).await;
@@ -235,20 +243,21 @@ async fn job_killed_at(point: HoldPoint) -> usize {
         "jobs:write",
         "iconik::create_job(#{ \"type\": \"CUSTOM\", status: \"STARTED\", title: asset.title });",
     );
-    let simulator = Killed::at(point, Method::Post, "jobs/v1/jobs/", &job)
-        .await
-        .expect_parked()
-        .await;
+    let killed = Killed::at(point, Method::Post, "jobs/v1/jobs/", &job).await;
+    let simulator = match point {
+        HoldPoint::Before => killed.expect_repeated().await,
+        HoldPoint::After => killed.expect_found().await,
+    };
     simulator.world().jobs().len()
 }
 
 #[tokio::test]
-async fn a_job_that_was_not_made_is_left_to_a_person_after_a_kill() {
-    assert_eq!(job_killed_at(HoldPoint::Before).await, 0);
+async fn a_job_that_was_not_made_is_made_after_a_kill() {
+    assert_eq!(job_killed_at(HoldPoint::Before).await, 1);
 }
 
 #[tokio::test]
-async fn a_job_that_was_made_unheard_is_not_made_again_after_a_kill() {
+async fn a_job_that_was_made_unheard_is_found_after_a_kill_and_not_made_again() {
     assert_eq!(job_killed_at(HoldPoint::After).await, 1);
 }
 
@@ -260,20 +269,21 @@ async fn segment_killed_at(point: HoldPoint) -> usize {
              segment_type: \"MARKER\", time_start_milliseconds: 0, time_end_milliseconds: 1000,
          });",
     );
-    let simulator = Killed::at(point, Method::Post, &path, &segment)
-        .await
-        .expect_parked()
-        .await;
+    let killed = Killed::at(point, Method::Post, &path, &segment).await;
+    let simulator = match point {
+        HoldPoint::Before => killed.expect_repeated().await,
+        HoldPoint::After => killed.expect_found().await,
+    };
     simulator.world().segments(ASSET).len()
 }
 
 #[tokio::test]
-async fn a_segment_that_was_not_made_is_left_to_a_person_after_a_kill() {
-    assert_eq!(segment_killed_at(HoldPoint::Before).await, 0);
+async fn a_segment_that_was_not_made_is_made_after_a_kill() {
+    assert_eq!(segment_killed_at(HoldPoint::Before).await, 1);
 }
 
 #[tokio::test]
-async fn a_segment_that_was_made_unheard_is_not_made_again_after_a_kill() {
+async fn a_segment_that_was_made_unheard_is_found_after_a_kill_and_not_made_again() {
     assert_eq!(segment_killed_at(HoldPoint::After).await, 1);
 }
 
