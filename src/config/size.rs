@@ -1,11 +1,12 @@
 //! Sizes as people write them: `"64KiB"`, `"128MiB"`, `"20GB"`.
 
+/// Largest first.
 const UNITS: &[(&str, u64)] = &[
     ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
     ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
     ("MB", 1_000_000),
+    ("KiB", 1 << 10),
     ("KB", 1_000),
     ("B", 1),
 ];
