@@ -1,5 +1,6 @@
 //! Configurations as operators write them, and what they are told.
 
+mod excerpts;
 mod messages;
 mod mutations;
 mod targets;
