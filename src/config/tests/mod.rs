@@ -1,6 +1,7 @@
 //! Configurations as operators write them, and what they are told.
 
 mod admin;
+mod excerpts;
 mod messages;
 mod mutations;
 mod targets;

@@ -4,11 +4,14 @@
 //! A place is stored after every page and must lead on from there, whoever reads it: after a crash the same page is
 //! read twice, and the store knows an object when it sees it again.
 
+mod answers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::answers::{documents, objects};
 use crate::model::{Answer, Call, Method, Object, Query, QuerySource};
 
 /// Objects on a page of a search, without their metadata: what clients are seen to ask for.
@@ -378,35 +381,6 @@ fn get<const N: usize>(path: String, query: [(&str, String); N]) -> Call {
         cacheable: false,
         position: None,
     }
-}
-
-/// The objects of a page as Iconik shows them.
-fn documents(answer: &Answer) -> Result<&[Value], String> {
-    if !(200..300).contains(&answer.status) {
-        let reasons = answer.body.get("errors").unwrap_or(&answer.body);
-        let reasons = match reasons {
-            Value::Null => String::new(),
-            reasons => format!(": {reasons}"),
-        };
-        return Err(format!("Iconik refused it with {}{reasons}", answer.status));
-    }
-    let objects = answer.body.get("objects").and_then(Value::as_array);
-    objects
-        .map(Vec::as_slice)
-        .ok_or_else(|| "the answer is no page: it has no `objects`".to_owned())
-}
-
-fn objects(documents: &[Value], only_type: Option<&str>) -> Result<Vec<Object>, String> {
-    let objects = documents.iter().map(|document| {
-        let text = |key: &str| document.get(key).and_then(Value::as_str);
-        Some(Object {
-            object_type: text("object_type").or(only_type)?.to_owned(),
-            object_id: text("id")?.to_owned(),
-        })
-    });
-    objects
-        .collect::<Option<_>>()
-        .ok_or_else(|| "an object on the page is without `id` or `object_type`".to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! router moves events into it in large transactions. Each file has one writing thread, reads have connections
 //! of their own. One process owns the directory, so leases are released when it is opened.
 
+mod absence;
 mod adopting;
 mod backup;
 mod changes;

@@ -390,11 +390,6 @@ fn answers_that_are_no_pages_end_the_walk_with_a_sentence() {
             json!({"objects": [{"id": "A"}]}),
             "without `id` or `object_type`",
         ),
-        (
-            200,
-            json!({"objects": [{"object_type": "assets"}]}),
-            "without `id` or `object_type`",
-        ),
     ] {
         let trouble = walked(&query, |_| answer(status, body.clone())).unwrap_err();
         assert!(trouble.contains(words), "{trouble}");
