@@ -1,7 +1,7 @@
 //! What can be done to a store.
 
 use cuegate::model::RuleId;
-use cuegate::store::PauseScope;
+use cuegate::store::{PauseScope, RetryAs};
 use proptest::prelude::*;
 
 /// `usize` chooses among the claims or lanes that there are.
@@ -29,6 +29,10 @@ pub(super) enum Command {
     JobEnds(usize),
     Pause(PauseScope),
     Resume(PauseScope),
+    Cancel(usize),
+    /// Nothing said, again, or happened.
+    Retry(usize, Option<RetryAs>),
+    Replay(usize),
     Crash,
 }
 
@@ -58,6 +62,14 @@ fn scope() -> impl Strategy<Value = PauseScope> {
     ]
 }
 
+fn said() -> impl Strategy<Value = Option<RetryAs>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(RetryAs::Again)),
+        Just(Some(RetryAs::Happened)),
+    ]
+}
+
 pub(super) fn command() -> impl Strategy<Value = Command> {
     let any = any::<usize>;
     prop_oneof![
@@ -80,6 +92,9 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         1 => (0_usize..2).prop_map(Command::JobEnds),
         1 => scope().prop_map(Command::Pause),
         2 => scope().prop_map(Command::Resume),
+        2 => any().prop_map(Command::Cancel),
+        5 => (any(), said()).prop_map(|(which, said)| Command::Retry(which, said)),
+        1 => any().prop_map(Command::Replay),
         1 => Just(Command::Crash),
     ]
 }

@@ -5,6 +5,7 @@
 
 mod commands;
 mod model;
+mod people;
 
 use std::collections::BTreeMap;
 
@@ -90,12 +91,15 @@ async fn obey(store: &dyn Store, model: &mut Model, command: Command) {
             let was = model.resume(&scope);
             assert_eq!(store.resume(scope).await.unwrap(), was);
         }
+        Command::Cancel(_) | Command::Retry(..) | Command::Replay(_) => {
+            people::decide(store, model, command).await;
+        }
         other => end(store, model, other).await,
     }
 }
 
-fn object(run: usize) -> String {
-    format!("object {}", run % 3)
+fn object(number: usize) -> String {
+    format!("object {number}")
 }
 
 fn signal(model: &mut Model, object: usize) -> Event {
@@ -163,16 +167,20 @@ async fn use_lost(store: &dyn Store, model: &Model, which: usize) {
 async fn write(store: &dyn Store, model: &mut Model, lease: Lease, command: &Command) {
     let run = model.run(lease.run);
     let (entry, open) = match command {
-        Command::Intent(_) => (JournalEntry::Intent(intent(run.steps)), true),
-        Command::Withdraw(_) if run.open => (JournalEntry::Withdrawn { number: run.steps }, false),
+        Command::Intent(_) => (JournalEntry::Intent(intent(run.steps())), true),
+        Command::Withdraw(_) if run.open => {
+            let number = run.steps();
+            (JournalEntry::Withdrawn { number }, false)
+        }
         Command::Withdraw(_) => return,
-        _ => (JournalEntry::Answer(Box::new(answer(run.steps))), false),
+        _ => (JournalEntry::Answer(Box::new(answer(run.steps()))), false),
     };
     let answered = matches!(entry, JournalEntry::Answer(_));
     assert_eq!(append(store, lease, entry).await, Fenced::Written);
     run.open = open;
     if answered {
-        run.answered();
+        let step = answer(run.steps());
+        run.answered(step);
     }
 }
 
@@ -191,9 +199,8 @@ async fn claim(store: &dyn Store, model: &mut Model, limit: usize) {
         let run = model.run(claim.run.id);
         run.begin(now);
         assert_eq!(claim.run.attempt, run.attempt);
-        let journal: Vec<Step> = (0..run.steps).map(answer).collect();
-        assert_eq!(claim.journal, journal);
-        assert_eq!(claim.open_intent, run.open.then(|| intent(run.steps)));
+        assert_eq!(claim.journal, run.journal);
+        assert_eq!(claim.open_intent, run.open.then(|| intent(run.steps())));
         let before = model.tokens.insert(lane, claim.lease.token);
         assert!(
             before.is_none_or(|before| before < claim.lease.token),
@@ -208,13 +215,13 @@ async fn wait_for_event(store: &dyn Store, model: &mut Model, which: usize) {
     let Some(lease) = model.peek_claim(which) else {
         return;
     };
-    let (place, expected) = model.sighting(lease.run);
+    let (number, expected) = model.sighting(lease.run);
     let wait = WaitForEvent {
         pattern: Pattern {
             source: "iconik".to_owned(),
             parts: vec!["*".to_owned(); 3],
         },
-        fields: [("object_id".to_owned(), json!(object(place)))].into(),
+        fields: [("object_id".to_owned(), json!(object(number)))].into(),
         until: at(model.now + 50),
         position: None,
     };
@@ -284,6 +291,11 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
     model.let_go(lease);
     assert_eq!(settle(store, lease, how.clone()).await, Fenced::Written);
     model.run(lease.run).settled(&how, waiting);
+    let for_writes = waiting.is_some_and(|(what, _)| what == Waiting::Writes);
+    if for_writes && !model.paused.contains("writes") {
+        // They went on in the meantime.
+        model.run(lease.run).wake();
+    }
 }
 
 async fn agree(store: &dyn Store, model: &Model) {

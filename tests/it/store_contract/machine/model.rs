@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cuegate::model::{Debounce, RunId, RunState};
-use cuegate::store::{Lease, PauseScope, Settlement};
+use cuegate::model::{Debounce, RunId, RunState, Step};
+use cuegate::store::{Lease, PauseScope, RetryAs, Settlement};
 
 use super::commands::Mode;
 
@@ -31,7 +31,7 @@ pub(super) struct ModelRun {
     pub(super) lane: usize,
     pub(super) state: RunState,
     pub(super) attempt: u32,
-    pub(super) steps: u32,
+    pub(super) journal: Vec<Step>,
     pub(super) open: bool,
     pub(super) due: Option<i64>,
     pub(super) waiting: Option<Waiting>,
@@ -42,11 +42,32 @@ pub(super) struct ModelRun {
     /// Since when it has been waiting for its lane to be quiet.
     quiet_since: Option<i64>,
     began: Option<i64>,
-    /// How many events of objects there were when it was made.
+    /// How many events of objects there were when its event came.
     events_before: usize,
+    /// Whether a person has made another run from it.
+    pub(super) followed: bool,
 }
 
 impl ModelRun {
+    fn new(id: RunId, lane: usize, events_before: usize) -> Self {
+        Self {
+            id,
+            lane,
+            state: RunState::Queued,
+            attempt: 0,
+            journal: Vec::new(),
+            open: false,
+            due: None,
+            waiting: None,
+            expects: false,
+            found: None,
+            quiet_since: None,
+            began: None,
+            events_before,
+            followed: false,
+        }
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.state == RunState::Queued && self.due.is_none()
     }
@@ -57,8 +78,18 @@ impl ModelRun {
         self.began.get_or_insert(now);
     }
 
-    pub(super) fn answered(&mut self) {
-        self.steps += 1;
+    pub(super) fn steps(&self) -> u32 {
+        u32::try_from(self.journal.len()).unwrap()
+    }
+
+    /// The object that its events are about.
+    fn object(&self) -> usize {
+        usize::try_from(self.id.0 % 3).unwrap()
+    }
+
+    pub(super) fn answered(&mut self, step: Step) {
+        self.journal.push(step);
+        self.open = false;
         self.attempt = 0;
         (self.expects, self.found) = (false, None);
     }
@@ -83,7 +114,7 @@ impl ModelRun {
         }
     }
 
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if matches!(self.state, RunState::Waiting | RunState::Queued) {
             self.state = RunState::Queued;
             self.attempt = 0;
@@ -168,19 +199,9 @@ impl Model {
             (now + seconds(DEBOUNCE.quiet)).min(longest)
         });
         self.runs.push(ModelRun {
-            id,
-            lane,
-            state: RunState::Queued,
-            attempt: 0,
-            steps: 0,
-            open: false,
             due,
-            waiting: None,
-            expects: false,
-            found: None,
             quiet_since,
-            began: None,
-            events_before: self.events.len(),
+            ..ModelRun::new(id, lane, self.events.len())
         });
     }
 
@@ -216,23 +237,78 @@ impl Model {
 
     /// Which object a run waits for, and when the event came that it would find.
     pub(super) fn sighting(&self, id: RunId) -> (usize, Option<i64>) {
-        let place = self.runs.iter().position(|run| run.id == id).unwrap();
-        let run = &self.runs[place];
+        let run = self.runs.iter().find(|run| run.id == id).unwrap();
         if run.expects {
-            return (place, run.found);
+            return (run.object(), run.found);
         }
         let began = run.began.unwrap();
         let found = self.events[run.events_before..]
             .iter()
-            .find(|(object, at)| *object == place % 3 && *at >= began);
-        (place, found.map(|(_, at)| *at))
+            .find(|(object, at)| *object == run.object() && *at >= began);
+        (run.object(), found.map(|(_, at)| *at))
+    }
+
+    /// A person ends a run; whoever has it has lost it.
+    pub(super) fn cancel(&mut self, id: RunId) {
+        let run = self.run(id);
+        run.state = RunState::Cancelled;
+        (run.due, run.waiting, run.expects) = (None, None, false);
+        if let Some(lease) = self.claims.iter().find(|lease| lease.run == id).copied() {
+            self.let_go(lease);
+        }
+    }
+
+    /// Whether a person may retry a run so.
+    pub(super) fn may_retry(&self, run: &ModelRun, said: Option<RetryAs>) -> bool {
+        use RunState::{Cancelled, Dead, Parked, Superseded};
+        let failed = matches!(run.state, Dead | Parked | Cancelled | Superseded);
+        let said_enough = match said {
+            None => !run.open,
+            Some(RetryAs::Again) => true,
+            Some(RetryAs::Happened) => run.open,
+        };
+        failed && !run.followed && said_enough
+    }
+
+    /// The run that goes on for another, with these steps: in its place if it is parked, else at the end.
+    pub(super) fn retried(&mut self, from: RunId, id: RunId, journal: Vec<Step>) {
+        let now = self.now;
+        let old = self.run(from);
+        old.followed = true;
+        let parked = old.state == RunState::Parked;
+        let began = match old.began {
+            Some(began) if !journal.is_empty() => Some(began),
+            Some(_) if parked => Some(now),
+            _ => None,
+        };
+        let (lane, events_before) = (old.lane, old.events_before);
+        if parked {
+            old.state = RunState::Cancelled;
+            old.expects = false;
+        }
+        let fork = ModelRun {
+            journal,
+            began,
+            ..ModelRun::new(id, lane, events_before)
+        };
+        let place = self.runs.iter().position(|run| run.id == from).unwrap();
+        let place = if parked { place } else { self.runs.len() };
+        self.runs.insert(place, fork);
+    }
+
+    /// The run that begins another's event anew.
+    pub(super) fn replayed(&mut self, from: RunId, id: RunId) {
+        let old = self.run(from);
+        old.followed = true;
+        let fork = ModelRun::new(id, old.lane, old.events_before);
+        self.runs.push(fork);
     }
 
     pub(super) fn event(&mut self, object: usize) {
         self.events.push((object, self.now));
         let now = self.now;
-        for (place, run) in self.runs.iter_mut().enumerate() {
-            if run.expects && run.found.is_none() && place % 3 == object {
+        for run in &mut self.runs {
+            if run.expects && run.found.is_none() && run.object() == object {
                 run.found = Some(now);
                 run.wake();
             }
