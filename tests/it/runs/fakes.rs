@@ -163,6 +163,14 @@ impl router::Scripts for Rules {
             .unwrap_or(When::Yes);
         Ok(vec![answer; events.len()])
     }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
+        runner::Scripts::lane(self, program, events).await
+    }
 }
 
 /// An Iconik that answers what it is told to, 200 when it is told nothing, and remembers what it was sent.
