@@ -148,7 +148,7 @@ async fn show(event: &str, common: &Common, terminal: &mut Terminal) -> Result<E
     let id = whole(&gateway, event).await?;
     let found: EventDetails = gateway.get(&format!("/events/{id}"), &Vec::new()).await?;
     terminal.report(common.format, &found, |terminal| {
-        details(&found, &id, terminal)
+        details(&found, &id, terminal);
     });
     Ok(Exit::Fine)
 }

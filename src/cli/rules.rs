@@ -39,7 +39,7 @@ async fn list(common: &Common, terminal: &mut Terminal) -> Result<Exit, Failed> 
         match &found.rule_set {
             Some(set) => terminal.line(&Tone::Faint.paint(&format!("rule set {set}"))),
             None => {
-                terminal.line(&Tone::Bad.paint("no rule set is active: events are kept and wait"))
+                terminal.line(&Tone::Bad.paint("no rule set is active: events are kept and wait"));
             }
         }
         let mut table = Table::new(&[

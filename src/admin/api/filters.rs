@@ -269,11 +269,9 @@ fn moment(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Times
     };
     let day = |text: &str| -> Option<Timestamp> {
         let day: Date = text.parse().ok()?;
-        Some(
-            TimeZone::UTC
-                .to_timestamp(day.to_datetime(Time::midnight()))
-                .ok()?,
-        )
+        TimeZone::UTC
+            .to_timestamp(day.to_datetime(Time::midnight()))
+            .ok()
     };
     let ago = |text: &str| now.checked_sub(parse_duration(text).ok()?).ok();
     let is_day = text.len() == 10;

@@ -71,7 +71,7 @@ impl Desk {
             store,
             router: router(admin),
             token: None,
-            directory: directory,
+            directory,
         }
     }
 

@@ -94,6 +94,10 @@ fn posted(simulator: &Simulator) -> usize {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story from its beginning to its end"
+)]
 async fn a_dead_run_is_told_in_one_line_shown_step_by_step_and_retried_without_repeating_a_write() {
     let simulator = simulated(seed()).await;
     refuses(&simulator, 1);

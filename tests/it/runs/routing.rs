@@ -239,7 +239,7 @@ async fn a_rule_with_a_lane_orders_its_runs_by_the_key_that_it_gives() {
     world
         .rules
         .lane("desks", |event| match event.text("object_id") {
-            Some("lost") => Err(Failure::new(DeadClass::ScriptError, "no desk")),
+            Some("lost") => Err(Box::new(Failure::new(DeadClass::ScriptError, "no desk"))),
             _ => Ok("one desk for all".to_owned()),
         });
     let (first, second, lost) = (
