@@ -25,6 +25,17 @@ impl router::Scripts for ScriptWorkers {
             .await
             .map_err(|e| e.to_string())
     }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
+        self.0
+            .lane(program, events)
+            .await
+            .map_err(|e| e.to_string())
+    }
 }
 
 #[async_trait]

@@ -83,16 +83,7 @@ impl Gateway {
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
-            runner::Options {
-                workers: config.sandbox.workers,
-                index_lag: config.iconik.index_lag,
-                call_timeout: config.iconik.timeout,
-                drain: config.server.drain,
-                observer: Arc::new(Observed(Arc::clone(&parts.observer))),
-                targets: Arc::new(targets),
-                job_polling: job_polling(&config.iconik),
-                ..runner::Options::default()
-            },
+            runner_options(config, parts, targets),
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
         let needs = Needs {
@@ -229,6 +220,19 @@ fn site(base_url: &str) -> String {
         .trim_end_matches('/')
         .trim_end_matches("/API")
         .to_owned()
+}
+
+fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Options {
+    runner::Options {
+        workers: config.sandbox.workers,
+        index_lag: config.iconik.index_lag,
+        call_timeout: config.iconik.timeout,
+        drain: config.server.drain,
+        observer: Arc::new(Observed(Arc::clone(&parts.observer))),
+        targets: Arc::new(targets),
+        job_polling: job_polling(&config.iconik),
+        ..runner::Options::default()
+    }
 }
 
 /// A tenth of the budget is enough for looking at jobs.

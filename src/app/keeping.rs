@@ -67,7 +67,7 @@ impl Keeper {
                 }
             }
             self.look(&mut said).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             () = stop => {}

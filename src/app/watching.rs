@@ -6,7 +6,7 @@
 //! files. Names, sizes and times of a few hundred files cost less than a millisecond.
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ pub(super) async fn watch(
     }
 }
 
-async fn look(directory: &PathBuf, rules: &RuleLoader, quiet: &mut Quiet) {
-    let path = directory.clone();
+async fn look(directory: &Path, rules: &RuleLoader, quiet: &mut Quiet) {
+    let path = directory.to_owned();
     let Ok(print) = tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await else {
         return;
     };

@@ -72,7 +72,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     given_out && !special
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, translated (64:ff9b::/96), 6to4.
+/// The IPv4 address that an IPv6 address stands for: mapped, compatible, translated (`64:ff9b::/96`), 6to4.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let v4 = |high: u16, low: u16| {

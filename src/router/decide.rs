@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
 use crate::model::{
-    Concurrency, Event, EventKind, EventState, RULE_HEADER, RuleHeader, RuleSet, lane_of,
+    Concurrency, Event, EventKind, EventState, Failure, LaneKey, RULE_HEADER, RuleHeader, RuleSet,
+    lane_of,
 };
 use crate::store::{Decision, NewRun};
 
@@ -215,6 +216,36 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             priority: header.priority,
         }),
         When::Failed(failure) => {
+            decision.state = EventState::WhenFailed;
+            let (rule, version) = (header.rule.clone(), header.version.clone());
+            decision.failures.push((rule, version, failure));
+        }
+    }
+}
+
+/// Whether a decision makes a run of the rule.
+pub(super) fn makes_run_of(decision: &Decision, header: &RuleHeader) -> bool {
+    decision.runs.iter().any(|run| run.rule == header.rule)
+}
+
+/// Orders the rule's run by the key that its `lane` gave; where that failed, the run is not made.
+pub(super) fn set_lane(
+    decision: &mut Decision,
+    header: &RuleHeader,
+    lane: Result<String, Failure>,
+) {
+    match lane {
+        Ok(key) => {
+            for run in decision
+                .runs
+                .iter_mut()
+                .filter(|run| run.rule == header.rule)
+            {
+                run.lane = LaneKey(key.clone());
+            }
+        }
+        Err(failure) => {
+            decision.runs.retain(|run| run.rule != header.rule);
             decision.state = EventState::WhenFailed;
             let (rule, version) = (header.rule.clone(), header.version.clone());
             decision.failures.push((rule, version, failure));

@@ -24,10 +24,10 @@ use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::engine::When;
-use crate::model::{Event, Program, RuleId, RuleSet, RuleSetId};
+use crate::model::{Event, Failure, Program, RuleId, RuleSet, RuleSetId};
 use crate::store::{Breaker, Change, Decision, Routed, Routing, Store, StoreError};
 
-use self::decide::{Candidates, Domain, Own, domain_of, named_rule};
+use self::decide::{Candidates, Domain, Own, domain_of, makes_run_of, named_rule, set_lane};
 use self::health::Health;
 use crate::telemetry::{Part, Readiness};
 
@@ -44,7 +44,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// The pause after a failure of the store or the sandbox, and after losing a batch to somebody else.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Evaluates `when`.
+/// Evaluates `when` and `lane`.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
     /// One answer for each event, in their order.
@@ -57,6 +57,17 @@ pub trait Scripts: Send + Sync + Debug {
         program: &Arc<Program>,
         events: &[Arc<Event>],
     ) -> Result<Vec<When>, String>;
+
+    /// The order key that the rule's `lane` gives each of the events, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::when`]; that `lane` fails on an event is an answer about that event.
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String>;
 }
 
 /// Is told what the router does. Called in its task, so it must be quick.
@@ -267,7 +278,8 @@ impl Router {
         }
         let candidates = Candidates::of(&rules, &events, own);
         let answers = self.ask(&rules, &candidates).await?;
-        let decisions = candidates.decide(answers);
+        let mut decisions = candidates.decide(answers);
+        self.order(&rules, &events, &mut decisions).await?;
         let routing = Routing {
             batch: unrouted.batch,
             rule_set: rules.id.clone(),
@@ -324,6 +336,38 @@ impl Router {
         try_join_all(questions).await
     }
 
+    /// Lets the rules that have a `lane` say the order key of their runs. A run whose rule cannot say it is not made.
+    async fn order(
+        &self,
+        rules: &RuleSet,
+        events: &[Arc<Event>],
+        decisions: &mut [Decision],
+    ) -> Result<(), RouteError> {
+        for header in rules.rules.iter().filter(|header| header.has_lane) {
+            let places: Vec<usize> = (0..events.len())
+                .filter(|&at| makes_run_of(&decisions[at], header))
+                .collect();
+            if places.is_empty() {
+                continue;
+            }
+            let trouble = |trouble: String| RouteError::Sandbox {
+                rule: header.rule.clone(),
+                trouble,
+            };
+            let program = self.programs.by_rule.get(&header.rule);
+            let program = program.ok_or_else(|| trouble(no_files(&header.file)))?;
+            let asked: Vec<Arc<Event>> = places.iter().map(|&at| Arc::clone(&events[at])).collect();
+            let lanes = self.scripts.lane(program, &asked).await.map_err(trouble)?;
+            if lanes.len() != asked.len() {
+                return Err(trouble(miscounted(lanes.len(), asked.len())));
+            }
+            for (&at, lane) in places.iter().zip(lanes) {
+                set_lane(&mut decisions[at], header, lane);
+            }
+        }
+        Ok(())
+    }
+
     fn report(&self, event: &Event, decision: &Decision) {
         let state = state_label(decision);
         metrics::counter!("cuegate_events_routed_total", "state" => state).increment(1);
@@ -332,7 +376,7 @@ impl Router {
             metrics::counter!("cuegate_runs_made_total", "rule" => rule).increment(1);
         }
         for (rule, _, failure) in &decision.failures {
-            tracing::warn!(event = %event.id, %rule, %failure, "`when` failed; the rule gets no run of this event");
+            tracing::warn!(event = %event.id, %rule, %failure, "`when` or `lane` failed; the rule gets no run of this event");
         }
         self.observer.event_routed(event, decision);
     }

@@ -45,7 +45,9 @@ impl Door {
         asked: &Asked<'_>,
         call: &EgressCall,
     ) -> Result<(), End> {
-        let wanted = self.permitted(known, progress, asked, call)?;
+        let wanted = self
+            .permitted(known, progress, asked, call)
+            .map_err(|failure| progress.dead(*failure))?;
         let repeated = progress.open.is_some();
         if let Some(dropped) = self.begin(&wanted, progress).await? {
             return self.answer(asked, progress, dropped, Duration::ZERO).await;
@@ -64,18 +66,18 @@ impl Door {
         progress: &Progress,
         asked: &'a Asked<'a>,
         call: &'a EgressCall,
-    ) -> Result<Wanted<'a>, End> {
+    ) -> Result<Wanted<'a>, Box<Failure>> {
         let scope = format!("egress:{}", call.target);
         if !known.program.allow.contains(&scope) {
             let words = asked.effect.to_string();
             let failure = missing_scope(&known.program, call.position, &words, &scope);
-            return Err(progress.dead(*failure));
+            return Err(failure);
         }
         let Some(on_uncertain) = self.targets.on_uncertain(&call.target) else {
             let missing = EgressError::NoTarget {
                 target: call.target.clone(),
             };
-            return Err(progress.dead(*refused(known, call, &missing)));
+            return Err(refused(known, call, &missing));
         };
         let wanted = Wanted {
             known,
@@ -83,10 +85,10 @@ impl Door {
             call,
             on_uncertain,
         };
-        if let Some(failure) = within_limits(&wanted, progress) {
-            return Err(progress.dead(*failure));
+        match within_limits(&wanted, progress) {
+            Some(failure) => Err(failure),
+            None => Ok(wanted),
         }
-        Ok(wanted)
     }
 
     /// Makes the intent of a request durable, or decides about the one that was found open. The answer is one that
@@ -136,7 +138,7 @@ impl Door {
         // While Iconik cannot be used nothing is tried, this neither.
         let failing_for = self.line.usable(failing_since, now);
         let error = match outcome {
-            Ok(reply) => return Ok(answered(reply)),
+            Ok(reply) => return Ok(answered(&reply)),
             Err(error) => error,
         };
         let decision = decide(
@@ -215,7 +217,7 @@ fn words(call: &EgressCall) -> String {
     crate::model::Effect::Egress(call.clone()).to_string()
 }
 
-fn answered(reply: Reply) -> Answer {
+fn answered(reply: &Reply) -> Answer {
     Answer {
         status: reply.status,
         body: json!({ "headers": reply.headers, "body": reply.body, "dropped": false }),

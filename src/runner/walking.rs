@@ -104,9 +104,9 @@ impl Driver {
             return Ok(walk.tally.objects);
         }
         // A place that another version wrote may not be readable; from the beginning the walk finds the same.
-        let mut place = begun
+        let mut place: Place = begun
             .and_then(|walk| serde_json::from_value(walk.place).ok())
-            .unwrap_or_else(Place::default);
+            .unwrap_or_default();
         loop {
             if self.stopping.load(Ordering::Relaxed) {
                 return Err(End::Settle(Settlement::Released));
@@ -216,10 +216,9 @@ impl Driver {
             answers
                 .into_iter()
                 .zip(objects)
-                .map(|(key, object)| {
-                    key.map_err(|failure| progress.dead(at_object(failure, object)))
-                })
-                .collect::<Result<_, End>>()?
+                .map(|(key, object)| key.map_err(|failure| Box::new(at_object(failure, object))))
+                .collect::<Result<_, Box<Failure>>>()
+                .map_err(|failure| progress.dead(*failure))?
         } else {
             let of_header = |event: &Arc<Event>| lane_of(&known.header, event).as_str().to_owned();
             events.iter().map(of_header).collect()

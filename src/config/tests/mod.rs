@@ -123,10 +123,8 @@ fn every_key_that_is_shown_is_in_the_example() {
     }
 }
 
-#[test]
-#[expect(clippy::too_many_lines, reason = "the whole configuration is shown")]
-fn what_is_shown_reads_back_as_the_same_configuration() {
-    let text = r##"
+/// Something of every section.
+const OF_EVERYTHING: &str = r##"
         [server]
         public_url = "https://hooks.example.com/"
         admin_listen = "0.0.0.0:8081"
@@ -148,7 +146,10 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
         title = "costs $${5} and a \"quote\""
         nested = { list = [1, 2.5, true] }
     "##;
-    let shown = show(&parse(text).unwrap());
+
+#[test]
+fn what_is_shown_reads_back_as_the_same_configuration() {
+    let shown = show(&parse(OF_EVERYTHING).unwrap());
     assert_eq!(show(&parse(&shown).unwrap()), shown);
     insta::assert_snapshot!(shown, @r#"
     [server]

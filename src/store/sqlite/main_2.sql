@@ -266,3 +266,8 @@ CREATE TABLE set_aside (
     why          TEXT    NOT NULL,
     set_aside_at INTEGER NOT NULL
 ) STRICT;
+
+-- When a pause began that only has to last for a while. One that began later than now was begun before the clock
+-- was set back.
+ALTER TABLE timer ADD COLUMN began_at INTEGER;
+CREATE INDEX timer_began ON timer (began_at) WHERE began_at IS NOT NULL;

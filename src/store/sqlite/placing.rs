@@ -62,7 +62,7 @@ pub(super) fn place(db: &Connection, newcomer: &Newcomer<'_>) -> Result<Option<R
     let began = due.map(|_| quiet_since.unwrap_or(newcomer.at));
     let run = insert(db, newcomer, lane, seq, (due, began))?;
     if let Some(due) = due {
-        waits::set_timer(db, run, due)?;
+        waits::set_timer(db, run, due, Some(newcomer.at))?;
     }
     // A head that was never claimed may have lost its place just now.
     if state == "idle" || (replaces && state != "leased") {

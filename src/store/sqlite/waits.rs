@@ -12,6 +12,9 @@ use crate::store::{EventMark, Sighting, StoreError, Waits};
 /// How many timers one call of [`wake_due`] takes, so that no write waits long behind it.
 const WAKE_MAX: i64 = 1_000;
 
+/// How far ahead of now the beginning of a pause may be, in microseconds: clocks are also set by a little.
+const AHEAD_MAX: i64 = 1_000_000;
+
 /// How a claim turns into waiting.
 pub(super) struct Wait<'a> {
     pub(super) waits: &'a Waits,
@@ -40,7 +43,8 @@ pub(super) fn begin(
         wait.failing_since.map(micros),
         wait.waits.kind().as_str()
     ])?;
-    set_timer(db, run, due_at)?;
+    let is_pause = matches!(wait.waits, Waits::Retry | Waits::LookUp | Waits::Gateway);
+    set_timer(db, run, due_at, is_pause.then_some(micros(at)))?;
     lanes::set_state(db, lane, "waiting")?;
     match wait.waits {
         Waits::Event { wait, seen } => expect_event(db, run, wait, *seen, at),
@@ -55,12 +59,19 @@ pub(super) fn begin(
     }
 }
 
-/// Sets the time at which a run is woken in any case.
-pub(super) fn set_timer(db: &Connection, run: RunId, due_at: i64) -> Result<(), StoreError> {
+/// Sets the time at which a run is woken in any case. `began` is given for a pause, which matters by its length and
+/// not by the hour at which it ends.
+pub(super) fn set_timer(
+    db: &Connection,
+    run: RunId,
+    due_at: i64,
+    began: Option<i64>,
+) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT INTO timer (run, due_at) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET due_at = excluded.due_at",
+        "INSERT INTO timer (run, due_at, began_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (run) DO UPDATE SET due_at = excluded.due_at, began_at = excluded.began_at",
     )?
-    .execute([run.0, due_at])?;
+    .execute(params![run.0, due_at, began])?;
     Ok(())
 }
 
@@ -83,7 +94,8 @@ pub(super) fn answered(db: &Connection, run: RunId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes runs ready whose time has come, and says when the next one is due.
+/// Makes runs ready whose time has come, and says when the next one is due. A pause that began in the future was
+/// begun before the clock was set back: nobody knows how much of it is left, so it is over.
 pub(super) fn wake_due(
     db: &Connection,
     at: Timestamp,
@@ -92,13 +104,23 @@ pub(super) fn wake_due(
         .prepare_cached("SELECT run FROM timer WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2")?
         .query_map([micros(at), WAKE_MAX], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for run in &due {
+    let from_the_future: Vec<i64> = db
+        .prepare_cached("SELECT run FROM timer WHERE began_at > ?1 AND due_at > ?2 LIMIT ?3")?
+        .query_map(
+            params![micros(at) + AHEAD_MAX, micros(at), WAKE_MAX],
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    for run in due.iter().chain(&from_the_future) {
         wake(db, RunId(*run), at)?;
     }
     let next: Option<i64> = db
         .prepare_cached("SELECT min(due_at) FROM timer")?
         .query_row([], |row| row.get(0))?;
-    Ok((due.len(), next.map(time).transpose()?))
+    Ok((
+        due.len() + from_the_future.len(),
+        next.map(time).transpose()?,
+    ))
 }
 
 /// Makes a waiting run ready, or a queued one that waited for its lane to be quiet.

@@ -12,8 +12,11 @@ use serde_json::{Value, json};
 use super::samples::call;
 use super::simulated::{ASSET, COLLECTION, LAG, OTHER_ASSET, SOMEBODY, Simulated, able, write};
 
+/// What is there of a kind.
+type Listing = fn(&Simulated) -> Vec<Value>;
+
 /// Creates that carry a mark or are their own proof, each with what it has made in the world.
-fn creates() -> Vec<(Call, fn(&Simulated) -> Vec<Value>)> {
+fn creates() -> Vec<(Call, Listing)> {
     vec![
         (asset(), assets),
         (collection(), |it| {

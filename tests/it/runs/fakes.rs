@@ -17,7 +17,7 @@ use serde_json::json;
 use super::samples::reply;
 
 type Parts = dyn Fn(&Part, &Event, &[Step]) -> Outcome + Send + Sync;
-type Lanes = dyn Fn(&Event) -> Result<String, Failure> + Send + Sync;
+type Lanes = dyn Fn(&Event) -> Result<String, Box<Failure>> + Send + Sync;
 type Respond = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
 /// Rules as closures, by id; a rule without one finishes at once.
@@ -65,7 +65,7 @@ impl Rules {
     pub(super) fn lane(
         &self,
         rule: &str,
-        lane: impl Fn(&Event) -> Result<String, Failure> + Send + Sync + 'static,
+        lane: impl Fn(&Event) -> Result<String, Box<Failure>> + Send + Sync + 'static,
     ) {
         let mut lanes = self.lanes.lock().unwrap();
         lanes.insert(rule.to_owned(), Arc::new(lane));
@@ -142,7 +142,14 @@ impl runner::Scripts for Rules {
         let lanes = self.lanes.lock().unwrap();
         let lane = lanes.get(program.rule.as_str()).cloned();
         let lane = lane.expect("a rule that is asked for lanes has them");
-        Ok(events.iter().map(|event| lane(event)).collect())
+        let mut answers = Vec::new();
+        for event in events {
+            answers.push(match lane(event) {
+                Ok(key) => Ok(key),
+                Err(failure) => Err(*failure),
+            });
+        }
+        Ok(answers)
     }
 }
 
@@ -162,6 +169,14 @@ impl router::Scripts for Rules {
             .cloned()
             .unwrap_or(When::Yes);
         Ok(vec![answer; events.len()])
+    }
+
+    async fn lane(
+        &self,
+        program: &Arc<Program>,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Result<String, Failure>>, String> {
+        runner::Scripts::lane(self, program, events).await
     }
 }
 

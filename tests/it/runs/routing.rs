@@ -230,3 +230,49 @@ async fn the_loop_routes_what_is_accepted_while_it_waits_and_ends_when_told() {
     stop.send(()).unwrap();
     router.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_rule_with_a_lane_orders_its_runs_by_the_key_that_it_gives() {
+    let mut desks = rule("desks");
+    desks.has_lane = true;
+    let world = World::under(vec![desks, rule("plain")]).await;
+    world
+        .rules
+        .lane("desks", |event| match event.text("object_id") {
+            Some("lost") => Err(Box::new(Failure::new(DeadClass::ScriptError, "no desk"))),
+            _ => Ok("one desk for all".to_owned()),
+        });
+    let (first, second, lost) = (
+        world.accept("A").await,
+        world.accept("B").await,
+        world.accept("lost").await,
+    );
+    world.router().route_batch().await.unwrap();
+    for event in [&first, &second] {
+        let runs = world.runs_of(event).await;
+        let lane = |rule: &str| {
+            let run = runs.iter().find(|run| run.rule.as_str() == rule).unwrap();
+            run.lane.as_str().to_owned()
+        };
+        assert_eq!(lane("desks"), "one desk for all");
+        assert_ne!(
+            lane("plain"),
+            "one desk for all",
+            "a rule without one keeps its own"
+        );
+    }
+    let rules: Vec<String> = world
+        .runs_of(&lost)
+        .await
+        .into_iter()
+        .map(|run| run.rule.0)
+        .collect();
+    assert_eq!(
+        rules,
+        ["plain"],
+        "a rule that cannot say its lane gets no run"
+    );
+    let stored = world.store.event(lost.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, EventState::WhenFailed);
+    assert_eq!(stored.failures[0].2.message, "no desk");
+}

@@ -94,6 +94,7 @@ macro_rules! store_contract {
                 runs_are_counted_and_listed_by_state;
             waiting:
                 a_waiting_run_wakes_at_its_time_and_not_before,
+                a_pause_does_not_outlast_its_length_when_the_clock_is_set_back,
                 a_waiting_run_holds_its_lane_over_a_crash,
                 waking_is_no_failed_attempt,
                 timers_wake_in_the_order_in_which_they_are_due;

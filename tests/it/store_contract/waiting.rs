@@ -41,6 +41,42 @@ pub(crate) async fn a_waiting_run_wakes_at_its_time_and_not_before(place: &dyn P
     );
 }
 
+/// A pause is a length of time: what is left of it is not known once the clock was set back, and it does no harm
+/// to end it. A sleep is until an hour, which is still to come.
+pub(crate) async fn a_pause_does_not_outlast_its_length_when_the_clock_is_set_back(
+    place: &dyn Place,
+) {
+    const HOUR: i64 = 3_600;
+    let store = open(place).await;
+    enqueue(&*store, 0, &[("tag", "a"), ("tag", "b"), ("tag", "c")]).await;
+    let claims = store.claim(Claiming::up_to(3), at(0)).await.unwrap();
+    let mut asleep = None;
+    for (claim, waits) in claims
+        .iter()
+        .zip([Waits::Retry, Waits::Gateway, Waits::Time])
+    {
+        asleep = Some(claim.run.id);
+        let settle = Settle {
+            at: at(HOUR),
+            ..settlement(
+                claim.lease,
+                Settlement::Waiting {
+                    waits,
+                    until: at(HOUR + 1),
+                    reason: "for a second".to_owned(),
+                    failing_since: None,
+                },
+            )
+        };
+        assert_eq!(store.settle(vec![settle]).await.unwrap(), [Fenced::Written]);
+    }
+    let next = Some(at(HOUR + 1));
+    assert_eq!(store.wake_due(at(HOUR)).await.unwrap(), (0, next));
+    assert_eq!(store.wake_due(at(10)).await.unwrap(), (2, next));
+    let left = store.run(asleep.unwrap()).await.unwrap().unwrap();
+    assert_eq!((left.state, left.due_at), (RunState::Waiting, next));
+}
+
 pub(crate) async fn a_waiting_run_holds_its_lane_over_a_crash(place: &dyn Place) {
     let store = open(place).await;
     enqueue(&*store, 0, &[("tag", "a"), ("tag", "a")]).await;

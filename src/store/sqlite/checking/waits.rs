@@ -113,7 +113,7 @@ fn set_timer(repair: &Repair<'_>, found: &Break) -> Result<(), StoreError> {
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     match due_at {
-        Some(due_at) => waits::set_timer(repair.db, RunId(found.key), due_at),
+        Some(due_at) => waits::set_timer(repair.db, RunId(found.key), due_at, None),
         None if waiting => wake(repair, found),
         None => take_out(repair, "timer", "run = ?1", found),
     }

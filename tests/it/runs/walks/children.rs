@@ -144,7 +144,7 @@ async fn the_lane_of_a_child_is_what_the_rule_says_and_a_rule_that_cannot_say_en
 
     let (world, parent) = walking(header, ids(&["X", "Y"]), |_| Outcome::Finished).await;
     world.rules.lane("a", |event| match event.asset_id() {
-        Some("Y") => Err(Failure::new(DeadClass::ScriptError, "no title")),
+        Some("Y") => Err(Box::new(Failure::new(DeadClass::ScriptError, "no title"))),
         _ => Ok("x".to_owned()),
     });
     settle(&world.runner()).await;

@@ -29,7 +29,7 @@ fn deciding(model: &Model) -> Deciding {
     }
 }
 
-fn expect_refusal<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+fn expect_refusal<T: std::fmt::Debug>(answer: &Result<T, StoreError>) {
     assert!(matches!(answer, Err(StoreError::Refused(_))), "{answer:?}");
 }
 
@@ -40,7 +40,7 @@ async fn cancel(store: &dyn Store, model: &mut Model, run: &ModelRun) {
     };
     let cancelled = store.cancel(run.id, cancelling).await;
     if run.state.is_final() {
-        return expect_refusal(cancelled);
+        return expect_refusal(&cancelled);
     }
     assert_eq!(cancelled.unwrap(), 1);
     model.cancel(run.id);
@@ -53,7 +53,7 @@ async fn retry(store: &dyn Store, model: &mut Model, run: &ModelRun, said: Optio
     };
     let made = store.retry(run.id, retrying).await;
     if !model.may_retry(run, said) {
-        return expect_refusal(made);
+        return expect_refusal(&made);
     }
     let mut journal = run.journal.clone();
     if said == Some(RetryAs::Happened) {
@@ -85,7 +85,7 @@ async fn replay(store: &dyn Store, model: &mut Model, run: &ModelRun) {
     };
     let made = store.replay(run.id, replaying).await;
     if !run.state.is_final() {
-        return expect_refusal(made);
+        return expect_refusal(&made);
     }
     model.replayed(run.id, made.unwrap());
 }
