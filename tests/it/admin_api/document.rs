@@ -190,10 +190,6 @@ fn conforms(value: &Value, schema: &Value, document: &Value, at: &str) {
 }
 
 #[tokio::test]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story from its beginning to its end"
-)]
 async fn answers_have_the_form_that_the_document_gives_them() {
     let desk = Desk::new().await;
     let document = document(&desk).await;
