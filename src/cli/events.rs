@@ -4,10 +4,10 @@ use clap::Subcommand;
 
 use super::filter::Page;
 use super::gateway::{Failed, Gateway, Query};
-use super::runs::{Common, table as runs_table};
+use super::runs::Common;
 use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
-use super::{Exit, moment};
+use super::{Exit, moment, trace};
 use crate::admin::views::{EventDetails, EventPage, EventRow};
 use crate::model::EventState;
 
@@ -219,6 +219,6 @@ fn details(found: &EventDetails, asked: &str, terminal: &mut Terminal) {
     if found.runs.is_empty() {
         terminal.line("\nno rule made a run of it");
     } else {
-        terminal.out(&format!("\n{}", runs_table(&found.runs)));
+        terminal.out(&format!("\n{}", trace::table(&found.runs)));
     }
 }

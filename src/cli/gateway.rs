@@ -74,7 +74,9 @@ impl GatewayAt {
             })?;
         // An error only says that a provider is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // The token is for the gateway and for nobody on the way.
         let client = Client::builder()
+            .no_proxy()
             .redirect(redirect::Policy::none())
             .timeout(WITHIN)
             .build()

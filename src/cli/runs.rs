@@ -6,11 +6,9 @@ use serde_json::{Map, Value, json};
 use super::acting::{Verb, Which, act};
 use super::filter::{Filter, Page};
 use super::gateway::{Failed, Gateway, GatewayAt};
-use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
-use super::{Exit, Format, moment, trace};
-use crate::admin::views::{JournalView, RunDetails, RunPage, RunRow};
-use crate::model::RunState;
+use super::{Exit, Format, trace};
+use crate::admin::views::{JournalView, RepeatsView, RunDetails, RunPage};
 
 const RETRY: Verb = Verb {
     name: "retry",
@@ -237,45 +235,10 @@ async fn list(
     page.add_to(&mut query);
     let found: RunPage = common.open()?.get("/runs", &query).await?;
     terminal.report(common.format, &found, |terminal| {
-        terminal.out(&table(&found.runs));
+        terminal.out(&trace::table(&found.runs));
         terminal.more(found.before.map(|before| before.0));
     });
     Ok(Exit::Fine)
-}
-
-/// Runs below each other.
-pub(super) fn table(runs: &[RunRow]) -> String {
-    let mut table = Table::new(&["run", "state", "rule", "object", "made", "why"]);
-    for run in runs {
-        let state = run.class.as_ref().map_or_else(
-            || run.state.as_str().to_owned(),
-            |class| format!("{} ({class})", run.state.as_str()),
-        );
-        let failure = run.failure.as_ref().map(|failure| failure.message.clone());
-        table.row(vec![
-            Cell::from(run.id),
-            Cell::in_tone(state, tone(run.state)),
-            Cell::from(&run.rule),
-            Cell::from(run.object.as_deref().unwrap_or("-")),
-            Cell::from(moment(run.created_at)),
-            Cell::from(failure.or_else(|| run.reason.clone()).unwrap_or_default()),
-        ]);
-    }
-    if table.is_empty() {
-        return "no runs\n".to_owned();
-    }
-    table.to_string()
-}
-
-/// How a state looks.
-pub(super) fn tone(state: RunState) -> Option<Tone> {
-    match state {
-        RunState::Succeeded | RunState::Skipped => Some(Tone::Good),
-        RunState::Dead | RunState::Parked => Some(Tone::Bad),
-        RunState::Waiting => Some(Tone::Careful),
-        RunState::Cancelled | RunState::Superseded => Some(Tone::Faint),
-        RunState::Queued | RunState::Running => None,
-    }
 }
 
 impl ShowRun {
@@ -354,6 +317,12 @@ impl ReplayRuns {
         };
         body.insert("on".to_owned(), json!(on));
         body.insert("yes".to_owned(), json!(self.decision.yes));
+        if !self.decision.yes && self.common.format == Format::Text {
+            let gateway = self.common.open()?;
+            for run in &self.runs {
+                warn_of_repeats(&gateway, *run, terminal).await?;
+            }
+        }
         let which = (self.runs, query, everything);
         carry_out(
             REPLAY,
@@ -372,6 +341,30 @@ impl ReplayRuns {
     pub(super) fn names_runs(&self) -> bool {
         !self.runs.is_empty()
     }
+}
+
+/// Names the writes that a replay would make a second time.
+async fn warn_of_repeats(
+    gateway: &Gateway,
+    run: i64,
+    terminal: &mut Terminal,
+) -> Result<(), Failed> {
+    let path = format!("/runs/{run}/repeats");
+    let repeats: RepeatsView = gateway.get(&path, &Vec::new()).await?;
+    for write in &repeats.first {
+        let how = write.status.map_or_else(
+            || "may have happened".to_owned(),
+            |status| format!("was answered {status}"),
+        );
+        let text = format!(
+            "run {} step {}: {} {how}",
+            write.run,
+            write.step,
+            write.asks.trim_matches('`')
+        );
+        terminal.line(&Tone::Careful.paint(&text));
+    }
+    Ok(())
 }
 
 async fn carry_out(

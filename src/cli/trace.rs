@@ -1,9 +1,47 @@
 //! A run for a reader: what came of it, then each step with its line of the script, what was asked and what came back.
 
 use super::moment;
-use super::runs::tone;
+use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
-use crate::admin::views::{BodyView, JournalView, LogView, RemarkView, RunDetails, StepView};
+use crate::admin::views::{
+    BodyView, JournalView, LogView, RemarkView, RunDetails, RunRow, StepView,
+};
+use crate::model::RunState;
+
+/// Runs below each other.
+pub(super) fn table(runs: &[RunRow]) -> String {
+    let mut table = Table::new(&["run", "state", "rule", "object", "made", "why"]);
+    for run in runs {
+        let state = run.class.as_ref().map_or_else(
+            || run.state.as_str().to_owned(),
+            |class| format!("{} ({class})", run.state.as_str()),
+        );
+        let failure = run.failure.as_ref().map(|failure| failure.message.clone());
+        table.row(vec![
+            Cell::from(run.id),
+            Cell::in_tone(state, tone(run.state)),
+            Cell::from(&run.rule),
+            Cell::from(run.object.as_deref().unwrap_or("-")),
+            Cell::from(moment(run.created_at)),
+            Cell::from(failure.or_else(|| run.reason.clone()).unwrap_or_default()),
+        ]);
+    }
+    if table.is_empty() {
+        return "no runs\n".to_owned();
+    }
+    table.to_string()
+}
+
+/// How a state looks.
+pub(super) fn tone(state: RunState) -> Option<Tone> {
+    match state {
+        RunState::Succeeded | RunState::Skipped => Some(Tone::Good),
+        RunState::Dead | RunState::Parked => Some(Tone::Bad),
+        RunState::Waiting => Some(Tone::Careful),
+        RunState::Cancelled | RunState::Superseded => Some(Tone::Faint),
+        RunState::Queued | RunState::Running => None,
+    }
+}
 
 /// What came of a run.
 pub(super) fn details(details: &RunDetails, terminal: &mut Terminal) {

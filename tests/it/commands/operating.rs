@@ -304,9 +304,10 @@ async fn a_mended_rule_is_replayed_and_repeats_only_after_a_yes() {
         (version != then["run"]["version"]).then_some(())
     };
     eventually("the mended rule is active", mended).await;
-    types(&gateway, &["runs", "replay", &run])
-        .await
-        .ended(1, &["would repeat 1 write(s)", "--yes"]);
+    let warned = types(&gateway, &["runs", "replay", &run]).await;
+    warned.ended(1, &["would repeat 1 write(s)", "--yes"]);
+    let named = format!("run {run} step 1: POST jobs/v1/jobs/ was answered 201");
+    warned.ended(1, &[&named]);
     assert_eq!(posted(&simulator), 1);
     types(&gateway, &["runs", "replay", &run, "--yes"])
         .await
