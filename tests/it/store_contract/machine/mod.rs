@@ -283,7 +283,12 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
     };
     model.let_go(lease);
     assert_eq!(settle(store, lease, how.clone()).await, Fenced::Written);
-    model.run(lease.run).settled(&how, waiting);
+    let writes_go_on = !model.paused.contains(&PauseScope::Writes.to_string());
+    let run = model.run(lease.run);
+    run.settled(&how, waiting);
+    if writes_go_on && matches!(waiting, Some((Waiting::Writes, _))) {
+        run.wake();
+    }
 }
 
 async fn agree(store: &dyn Store, model: &Model) {

@@ -83,7 +83,7 @@ impl ModelRun {
         }
     }
 
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if matches!(self.state, RunState::Waiting | RunState::Queued) {
             self.state = RunState::Queued;
             self.attempt = 0;
