@@ -1,5 +1,7 @@
 //! A run for a reader: what came of it, then each step with its line of the script, what was asked and what came back.
 
+use jiff::Timestamp;
+
 use super::moment;
 use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
@@ -129,12 +131,12 @@ fn one_step(step: &StepView, journal: &JournalView, terminal: &mut Terminal) {
     };
     let sent = step
         .sent_at
-        .map_or_else(String::new, |at| format!("sent {}, answered ", moment(at)));
+        .map_or_else(String::new, |at| format!("sent {}, answered ", exactly(at)));
     terminal.line(&format!(
         "{:>3}  {}{query} -> {status}  {}",
         step.number,
         step.asks.trim_matches('`'),
-        Tone::Faint.paint(&format!("{sent}{}", moment(step.at)))
+        Tone::Faint.paint(&format!("{sent}{}", exactly(step.at)))
     ));
     script(journal, step.line, step.excerpt.as_deref(), terminal);
     if step.withdrawn > 0 {
@@ -146,6 +148,11 @@ fn one_step(step: &StepView, journal: &JournalView, terminal: &mut Terminal) {
     }
     body("request", step.request.as_ref(), terminal);
     body("answer", Some(&step.answer), terminal);
+}
+
+/// To the millisecond: steps of a run are close together.
+fn exactly(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string()
 }
 
 fn script(

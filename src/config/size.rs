@@ -30,7 +30,8 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
 pub(super) fn format_size(bytes: u64) -> String {
     let (unit, size) = UNITS
         .iter()
-        .find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size))
+        .filter(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size))
+        .max_by_key(|(_, size)| *size)
         .unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / size)
 }

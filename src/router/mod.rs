@@ -6,6 +6,7 @@
 
 mod decide;
 mod health;
+mod lanes;
 #[cfg(test)]
 mod samples;
 mod scheduler;
@@ -27,8 +28,9 @@ use crate::engine::When;
 use crate::model::{Event, Failure, Program, RuleId, RuleSet, RuleSetId};
 use crate::store::{Breaker, Change, Decision, Routed, Routing, Store, StoreError};
 
-use self::decide::{Candidates, Domain, Own, domain_of, makes_run_of, named_rule, set_lane};
+use self::decide::{Candidates, Domain, Own, domain_of, named_rule};
 use self::health::Health;
+use self::lanes::{miscounted, no_files};
 use crate::telemetry::{Part, Readiness};
 
 pub use self::scheduler::Scheduler;
@@ -336,38 +338,6 @@ impl Router {
         try_join_all(questions).await
     }
 
-    /// Lets the rules that have a `lane` say the order key of their runs. A run whose rule cannot say it is not made.
-    async fn order(
-        &self,
-        rules: &RuleSet,
-        events: &[Arc<Event>],
-        decisions: &mut [Decision],
-    ) -> Result<(), RouteError> {
-        for header in rules.rules.iter().filter(|header| header.has_lane) {
-            let places: Vec<usize> = (0..events.len())
-                .filter(|&at| makes_run_of(&decisions[at], header))
-                .collect();
-            if places.is_empty() {
-                continue;
-            }
-            let trouble = |trouble: String| RouteError::Sandbox {
-                rule: header.rule.clone(),
-                trouble,
-            };
-            let program = self.programs.by_rule.get(&header.rule);
-            let program = program.ok_or_else(|| trouble(no_files(&header.file)))?;
-            let asked: Vec<Arc<Event>> = places.iter().map(|&at| Arc::clone(&events[at])).collect();
-            let lanes = self.scripts.lane(program, &asked).await.map_err(trouble)?;
-            if lanes.len() != asked.len() {
-                return Err(trouble(miscounted(lanes.len(), asked.len())));
-            }
-            for (&at, lane) in places.iter().zip(lanes) {
-                set_lane(&mut decisions[at], header, lane);
-            }
-        }
-        Ok(())
-    }
-
     fn report(&self, event: &Event, decision: &Decision) {
         let state = state_label(decision);
         metrics::counter!("cuegate_events_routed_total", "state" => state).increment(1);
@@ -425,12 +395,4 @@ fn state_label(decision: &Decision) -> &'static str {
         WrongDomain => "wrong_domain",
         Held => "held",
     }
-}
-
-fn no_files(file: &str) -> String {
-    format!("the rule set does not hold `{file}` with all its imports")
-}
-
-fn miscounted(answers: usize, events: usize) -> String {
-    format!("the sandbox gave {answers} answers about {events} events")
 }

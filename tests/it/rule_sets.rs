@@ -96,7 +96,7 @@ async fn a_set_that_loses_a_rule_says_which() {
         .await;
     assert!(warning.contains("lose"), "{warning}");
     assert!(!warning.contains("keep"), "{warning}");
-    assert!(warning.contains("cuegate events reroute"), "{warning}");
+    assert!(warning.contains("put them back"), "{warning}");
 
     gateway.stop().await;
     gateway.write("rules/lose.rhai", &entitles("b"));

@@ -113,7 +113,7 @@ async fn a_deep_chain_of_closures_harms_no_worker() {
     })
     .await;
     let pids = sandbox.pids();
-    let chain = "let f = || 0; for i in 0..150000 { let g = f; f = || g; }";
+    let chain = "let f = || 0; for i in 0..50000 { let g = f; f = || g; }";
     let ended = outcome(&sandbox, chain).await;
     let harmless = match &ended {
         Outcome::Finished => true,

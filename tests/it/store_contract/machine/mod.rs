@@ -290,11 +290,11 @@ async fn end(store: &dyn Store, model: &mut Model, command: Command) {
     };
     model.let_go(lease);
     assert_eq!(settle(store, lease, how.clone()).await, Fenced::Written);
-    model.run(lease.run).settled(&how, waiting);
-    let for_writes = waiting.is_some_and(|(what, _)| what == Waiting::Writes);
-    if for_writes && !model.paused.contains("writes") {
-        // They went on in the meantime.
-        model.run(lease.run).wake();
+    let writes_go_on = !model.paused.contains(&PauseScope::Writes.to_string());
+    let run = model.run(lease.run);
+    run.settled(&how, waiting);
+    if writes_go_on && matches!(waiting, Some((Waiting::Writes, _))) {
+        run.wake();
     }
 }
 
