@@ -19,6 +19,10 @@ fn main() -> anyhow::Result<()> {
         let named = |part: &str| wanted.iter().any(|argument| argument == part);
         named(part) || !(named("drain") || named("fairness"))
     };
+    // Whoever came first has chosen; any provider will do.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
     println!("\nload: {}", machine::machine());
     let runtime = tokio::runtime::Runtime::new()?;
     if measures("drain") {

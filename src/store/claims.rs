@@ -214,7 +214,7 @@ pub enum Waits {
     Event {
         /// Which.
         wait: Box<WaitForEvent>,
-        /// Everything up to here has been looked through, see [`Store::find_event`].
+        /// Everything up to here has been looked through, see [`super::Store::find_event`].
         seen: EventMark,
     },
     /// The end of the job with this id.

@@ -9,7 +9,7 @@ use crate::model::{
     RunId,
 };
 
-/// Stands for the events of one [`Store::unrouted`]; only the store that made it can read it.
+/// Stands for the events of one [`super::Store::unrouted`]; only the store that made it can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct BatchToken(pub Vec<u8>);
 
