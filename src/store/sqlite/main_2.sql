@@ -233,8 +233,19 @@ CREATE TABLE reroute (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     event  INTEGER NOT NULL,
     rule   TEXT    NOT NULL,
-    again  INTEGER NOT NULL
+    again  INTEGER NOT NULL,
+    UNIQUE (rule, event)
 ) STRICT;
+
+-- Where `when` or `lane` failed, and on which events; line 0 is none.
+CREATE TABLE when_failed (
+    rule    TEXT    NOT NULL,
+    version TEXT    NOT NULL,
+    line    INTEGER NOT NULL,
+    event   INTEGER NOT NULL,
+    PRIMARY KEY (rule, version, line, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX when_failed_by_event ON when_failed (event);
 
 -- Up to when the schedule of each rule has been looked at, and which one that was.
 CREATE TABLE schedule (

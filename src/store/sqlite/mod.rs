@@ -11,6 +11,7 @@ mod circle;
 mod claiming;
 mod error;
 mod event_lists;
+mod failing;
 mod filesystem;
 mod inbox;
 mod journal;
@@ -27,6 +28,7 @@ mod pruning;
 mod query;
 mod reader;
 mod recent;
+mod rerouting;
 mod restore;
 mod routing;
 mod rows;
@@ -233,10 +235,11 @@ impl Store for SqliteStore {
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
         loop {
             match self.readers.read(move |db| inbox::next(db, limit)).await? {
-                Next::Events(span, events) => {
+                Next::Events(span, events, held) => {
                     return Ok(Unrouted {
                         batch: span.token(),
                         events,
+                        held,
                     });
                 }
                 Next::Unreadable(row) => self.set_aside(row).await?,
