@@ -295,6 +295,7 @@ impl Router {
                 events: new,
                 duplicates,
                 runs,
+                ..
             } => {
                 metrics::histogram!("cuegate_route_batch_seconds").record(began.elapsed());
                 warn_of_strays(&candidates);

@@ -10,6 +10,7 @@ mod keeping;
 mod lists;
 mod operated;
 mod pauses;
+mod rerouting;
 mod routed;
 mod schedules;
 mod sqlite;
@@ -37,6 +38,9 @@ pub use operated::{
     Version, WriteMade,
 };
 pub use pauses::{Pause, PauseScope};
+pub use rerouting::{
+    InLine, LinedUp, Reroute, ReroutePage, Rerouting, ToReroute, WhenFailures, WhichEvents,
+};
 pub use routed::{BatchToken, Breaker, Decision, NewRun, Routed, Routing, Unrouted};
 pub use schedules::{Considered, Schedules};
 pub use sqlite::{
@@ -115,7 +119,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted + Keeps + Operated + Schedules {
+pub trait Store: Accepts + Counted + Keeps + Operated + Rerouting + Schedules {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 

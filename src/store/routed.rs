@@ -20,6 +20,9 @@ pub struct Unrouted {
     pub batch: BatchToken,
     /// The events. An event that was delivered twice may be here twice.
     pub events: Vec<Event>,
+    /// Rules that may not be asked yet: those in quarantine, and those that are still behind with what was held back
+    /// for them there. What they would want is to be held back too.
+    pub held: Vec<RuleId>,
 }
 
 /// What the router decided about a batch: committed as a whole or not at all.
@@ -59,7 +62,7 @@ pub struct Decision {
     pub echo: bool,
     /// The runs that it makes.
     pub runs: Vec<NewRun>,
-    /// Rules in quarantine that would have been asked: they are when a person releases them.
+    /// Rules that would have been asked and may not yet: they are when a person has released them.
     pub held: Vec<RuleId>,
     /// The rules whose `when` failed on it, and how.
     pub failures: Vec<(RuleId, RuleVersion, Failure)>,
@@ -110,6 +113,8 @@ pub enum Routed {
         duplicates: Vec<usize>,
         /// The runs that were made, in order, those that were dropped at once left out.
         runs: Vec<RunId>,
+        /// Failures of `when` or `lane` where none had failed before, by their decision's place and their place in it.
+        firsts: Vec<(usize, usize)>,
     },
     /// Somebody else has routed the batch, or another rule set is active: ask for a new batch.
     Stale,

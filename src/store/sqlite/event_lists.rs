@@ -45,7 +45,7 @@ pub(super) fn events(
 }
 
 /// Where a page begins.
-enum Place {
+pub(super) enum Place {
     Newest,
     /// Behind this row of the inbox.
     Inbox(i64),
@@ -176,7 +176,11 @@ fn summary(row: &Row<'_>) -> Result<EventSummary, StoreError> {
     })
 }
 
-fn queries(db: &Connection, filter: &EventFilter, place: &Place) -> Result<Vec<Query>, StoreError> {
+pub(super) fn queries(
+    db: &Connection,
+    filter: &EventFilter,
+    place: &Place,
+) -> Result<Vec<Query>, StoreError> {
     let mut base = Query::default();
     if let Some(id) = &filter.id {
         let (low, high) = id_range(id)?;

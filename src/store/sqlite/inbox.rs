@@ -13,9 +13,10 @@ use super::filesystem::Floor;
 use super::lock::BackupWatch;
 use super::options::SqliteOptions;
 use super::recent::Recent;
+use super::rerouting::rules_behind;
 use super::rows::{corrupt, from_json, micros, to_json};
 use super::writer::{Class, Command, Writer};
-use crate::model::{Event, EventId};
+use crate::model::{Event, EventId, RuleId};
 use crate::store::{Accepted, BatchToken, Change, StoreError};
 
 /// How many routed rows one deletion takes, so that no sender waits long behind it.
@@ -276,8 +277,8 @@ impl Span {
 
 /// What comes next for the router.
 pub(super) enum Next {
-    /// Events that can be read, at least one unless there are none at all.
-    Events(Span, Vec<Event>),
+    /// Events that can be read, at least one unless there are none at all, and the rules that may not be asked.
+    Events(Span, Vec<Event>, Vec<RuleId>),
     /// The next row cannot be read back.
     Unreadable(Unreadable),
 }
@@ -322,7 +323,12 @@ pub(super) fn next(db: &Connection, limit: usize) -> Result<Next, StoreError> {
             break;
         }
     }
-    Ok(Next::Events(span, events))
+    let held = if events.is_empty() {
+        Vec::new()
+    } else {
+        rules_behind(db)?
+    };
+    Ok(Next::Events(span, events, held))
 }
 
 /// Accepted events after a position. Numbers have no gaps, so nothing needs to be counted.

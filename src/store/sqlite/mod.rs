@@ -14,6 +14,7 @@ mod claiming;
 mod counting;
 mod error;
 mod event_lists;
+mod failing;
 mod filesystem;
 mod inbox;
 mod journal;
@@ -33,6 +34,7 @@ mod pruning;
 mod query;
 mod reader;
 mod recent;
+mod rerouting;
 mod restore;
 mod routing;
 mod rows;
@@ -127,10 +129,11 @@ impl Store for SqliteStore {
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
         loop {
             match self.readers.read(move |db| inbox::next(db, limit)).await? {
-                Next::Events(span, events) => {
+                Next::Events(span, events, held) => {
                     return Ok(Unrouted {
                         batch: span.token(),
                         events,
+                        held,
                     });
                 }
                 Next::Unreadable(row) => self.set_aside(row).await?,

@@ -39,6 +39,17 @@ pub(super) fn writes_are_paused(db: &Connection) -> Result<bool, StoreError> {
         .query_row([PauseScope::Writes.to_string()], |row| row.get(0))?)
 }
 
+/// The rules in quarantine.
+pub(super) fn quarantined(db: &Connection) -> Result<Vec<RuleId>, StoreError> {
+    let quarantined = pauses(db)?.into_iter().filter(|pause| pause.quarantine);
+    Ok(quarantined
+        .filter_map(|pause| match pause.scope {
+            PauseScope::Rule(rule) => Some(rule),
+            PauseScope::All | PauseScope::Writes => None,
+        })
+        .collect())
+}
+
 /// Every pause, by scope.
 pub(super) fn pauses(db: &Connection) -> Result<Vec<Pause>, StoreError> {
     db.prepare_cached("SELECT scope, quarantine, reason, since FROM pause ORDER BY scope")?
@@ -58,12 +69,15 @@ pub(super) fn pause_of(row: &Row<'_>) -> Result<Pause, StoreError> {
     })
 }
 
-/// Stops something; what is stopped already keeps its reason, but a person's pause outlasts a quarantine.
+/// Stops something; what is stopped already keeps its reason. A rule may be paused and in quarantine: one does not end
+/// the other, and both reasons are kept.
 pub(super) fn pause(db: &Connection, pause: &Pause) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO pause (scope, quarantine, reason, since) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (scope) DO UPDATE SET quarantine = 0, reason = excluded.reason
-         WHERE pause.quarantine AND NOT excluded.quarantine",
+         ON CONFLICT (scope) DO UPDATE
+         SET quarantine = 1, reason = pause.reason || '; ' || excluded.reason
+         WHERE pause.quarantine < excluded.quarantine
+         OR (pause.quarantine > excluded.quarantine AND instr(pause.reason, excluded.reason) = 0)",
     )?
     .execute(params![
         pause.scope.to_string(),
@@ -97,23 +111,8 @@ pub(super) fn resume(
                 waits::wake(db, RunId(run), at)?;
             }
         }
-        PauseScope::Rule(rule) => release_held(db, rule)?,
+        // What was held back for it stands in line from now on.
+        PauseScope::Rule(_) => {}
     }
     Ok(removed > 0)
-}
-
-fn release_held(db: &Connection, rule: &RuleId) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "INSERT INTO reroute (event, rule, again) SELECT event, rule, 0 FROM held WHERE rule = ?1 ORDER BY event",
-    )?
-    .execute([rule.as_str()])?;
-    db.prepare_cached(
-        "UPDATE event SET state = 'routed' WHERE state = 'held'
-         AND number IN (SELECT event FROM held WHERE rule = ?1)
-         AND number NOT IN (SELECT event FROM held WHERE rule <> ?1)",
-    )?
-    .execute([rule.as_str()])?;
-    db.prepare_cached("DELETE FROM held WHERE rule = ?1")?
-        .execute([rule.as_str()])?;
-    Ok(())
 }

@@ -287,6 +287,7 @@ impl Slice<'_> {
             .execute(params![key.key.0, key.window, event])?;
         for sql in [
             "DELETE FROM alias WHERE event = ?1",
+            "DELETE FROM when_failed WHERE event = ?1",
             "DELETE FROM event_body WHERE event = ?1",
             "DELETE FROM event WHERE number = ?1",
         ] {

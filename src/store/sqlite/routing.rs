@@ -6,11 +6,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::circle;
 use super::inbox::{self, Entry, Position, Span, Unreadable};
 use super::placing::{Newcomer, place};
 use super::rows::{from_json, micros, to_json};
-use super::waits;
+use super::{circle, failing, waits};
 use crate::model::{Event, ParkedClass, RuleSet, RuleSetId, RunId};
 use crate::store::{Breaker, Decision, NewRun, Routed, Routing, StoreError};
 
@@ -28,21 +27,11 @@ pub(super) fn route(
     if active != routing.rule_set || standing != span.from.number {
         return Ok(Routed::Stale);
     }
-    if entries.len() != routing.decisions.len() {
-        return Err(StoreError::Failed(format!(
-            "{} decisions were made about {} events",
-            routing.decisions.len(),
-            entries.len()
-        )));
-    }
-    let desk = Desk {
-        db,
-        rule_set,
-        breaker: routing.breaker,
-        at: routing.at,
-    };
+    expect_as_many(entries.len(), routing)?;
+    let desk = Desk::new(db, rule_set, routing);
     let someone_waits = waits::someone_waits(db)?;
     let (mut events, mut duplicates, mut runs) = (0, Vec::new(), Vec::new());
+    let mut firsts = Vec::new();
     for (place, (entry, decision)) in entries.iter().zip(&routing.decisions).enumerate() {
         match desk.keep(entry, decision)? {
             Some(event) => {
@@ -51,6 +40,8 @@ pub(super) fn route(
                     runs.extend(desk.enqueue(event, run, decision)?);
                 }
                 desk.hold(event, decision)?;
+                let news = failing::note(db, event, &decision.failures)?;
+                firsts.extend(news.into_iter().map(|failure| (place, failure)));
                 if someone_waits {
                     let arrived: Event =
                         from_json(format_args!("event number {event}"), &entry.json)?;
@@ -65,17 +56,38 @@ pub(super) fn route(
         events,
         duplicates,
         runs,
+        firsts,
     })
 }
 
-struct Desk<'a> {
+/// There must be a decision about every event.
+pub(super) fn expect_as_many(events: usize, routing: &Routing) -> Result<(), StoreError> {
+    match routing.decisions.len() {
+        decisions if decisions == events => Ok(()),
+        decisions => Err(StoreError::Failed(format!(
+            "{decisions} decisions were made about {events} events"
+        ))),
+    }
+}
+
+/// Where decisions become rows.
+pub(super) struct Desk<'a> {
     db: &'a Connection,
     rule_set: i64,
     breaker: Option<Breaker>,
     at: Timestamp,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    pub(super) fn new(db: &'a Connection, rule_set: i64, routing: &Routing) -> Self {
+        Self {
+            db,
+            rule_set,
+            breaker: routing.breaker,
+            at: routing.at,
+        }
+    }
+
     /// Keeps a new event and answers its number; a repeated delivery leaves only an alias.
     fn keep(&self, entry: &Entry, decision: &Decision) -> Result<Option<i64>, StoreError> {
         let first: Option<i64> = self
@@ -127,7 +139,7 @@ impl Desk<'_> {
     }
 
     /// Puts a run at the tail of its lane.
-    fn enqueue(
+    pub(super) fn enqueue(
         &self,
         event: i64,
         run: &NewRun,
@@ -161,8 +173,8 @@ impl Desk<'_> {
         place(self.db, &newcomer)
     }
 
-    /// Keeps the event for rules in quarantine.
-    fn hold(&self, event: i64, decision: &Decision) -> Result<(), StoreError> {
+    /// Keeps the event for rules that may not be asked yet.
+    pub(super) fn hold(&self, event: i64, decision: &Decision) -> Result<(), StoreError> {
         for rule in &decision.held {
             self.db
                 .prepare_cached("INSERT OR IGNORE INTO held (rule, event) VALUES (?1, ?2)")?

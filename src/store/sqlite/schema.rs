@@ -21,7 +21,11 @@ pub(super) struct Schema {
 /// `cuegate.db`: everything that is known about events and runs. The letters are `CUEG`.
 pub(super) const MAIN: Schema = Schema {
     application_id: 0x4355_4547,
-    steps: &[include_str!("main_1.sql"), include_str!("main_2.sql")],
+    steps: &[
+        include_str!("main_1.sql"),
+        include_str!("main_2.sql"),
+        include_str!("main_3.sql"),
+    ],
 };
 
 /// `inbox.db`: what was accepted and not yet routed. The letters are `CUEI`.

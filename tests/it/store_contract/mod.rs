@@ -26,6 +26,7 @@ pub(crate) mod machine;
 pub(crate) mod modes;
 pub(crate) mod order;
 pub(crate) mod replaying;
+pub(crate) mod rerouting;
 pub(crate) mod retrying;
 pub(crate) mod routing;
 pub(crate) mod signals;
@@ -79,6 +80,18 @@ macro_rules! store_contract {
                 only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
                 behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
+            rerouting:
+                what_a_quarantine_holds_back_stands_in_line_after_its_release,
+                a_rule_that_is_behind_gets_newer_events_after_the_older_ones,
+                an_event_that_is_held_after_the_release_was_decided_is_not_forgotten,
+                an_event_of_two_quarantines_is_held_until_both_have_decided,
+                a_pause_and_a_quarantine_of_one_rule_do_not_end_each_other,
+                an_event_is_routed_again_to_rules_that_have_no_run_of_it,
+                an_event_is_routed_again_to_a_rule_that_has_a_run_of_it_only_if_asked,
+                decisions_of_another_rule_set_leave_the_line_as_it_is,
+                failures_are_counted_by_place_and_told_once,
+                an_event_whose_failures_are_gone_is_routed,
+                a_filter_puts_its_events_in_line_page_by_page_and_no_newer_ones;
             lanes:
                 runs_of_a_lane_follow_each_other_in_order,
                 lanes_do_not_wait_for_each_other,

@@ -21,7 +21,7 @@ pub(crate) async fn a_batch_is_routed_exactly_once(place: &dyn Place) {
     let narrower = store.unrouted(1).await.unwrap();
     let first = store.route(one_run(&batch)).await.unwrap();
     assert!(
-        matches!(first, Routed::Committed { events: 2, ref duplicates, ref runs } if duplicates.is_empty() && runs.len() == 2)
+        matches!(first, Routed::Committed { events: 2, ref duplicates, ref runs, .. } if duplicates.is_empty() && runs.len() == 2)
     );
     assert_eq!(store.route(one_run(&batch)).await.unwrap(), Routed::Stale);
     assert_eq!(
@@ -91,6 +91,7 @@ pub(crate) async fn a_duplicate_in_its_batch_makes_no_second_run(place: &dyn Pla
         events,
         duplicates,
         runs,
+        ..
     } = store.route(one_run(&batch)).await.unwrap()
     else {
         panic!("nobody else routes");

@@ -107,6 +107,15 @@ pub(super) const PROMISES: &[Promise] = &[
         repair: Some(|repair, found| take_out(repair, "reroute", "event = ?1", found)),
     },
     Promise {
+        kind: "stray_failure",
+        search: Search::Sql(
+            "SELECT 'event number ' || event, 'it is missing, but noted as one on which rule ' || rule || ' failed', event, 0
+             FROM when_failed WHERE event NOT IN (SELECT number FROM event)",
+        ),
+        remedy: "the note is set aside",
+        repair: Some(|repair, found| take_out(repair, "when_failed", "event = ?1", found)),
+    },
+    Promise {
         kind: "held_for_nobody",
         search: Search::Sql(
             "SELECT 'event number ' || number, 'it is held, but for no rule, so nobody would release it', number, 0
@@ -115,7 +124,7 @@ pub(super) const PROMISES: &[Promise] = &[
         remedy: "it is routed once more, to all rules that have no run of it",
         repair: Some(|repair, found| -> Result<(), StoreError> {
             repair.change(
-                "INSERT INTO reroute (event, rule, again) VALUES (?1, '', 0)",
+                "INSERT INTO reroute (event, rule, again) VALUES (?1, '', 0) ON CONFLICT (rule, event) DO NOTHING",
                 found.key,
             )?;
             repair.change(
