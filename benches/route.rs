@@ -178,10 +178,10 @@ impl Bench {
             let questions = self
                 .asked
                 .iter()
-                .map(|program| self.sandbox.when(program, batch));
+                .map(|program| self.sandbox.when(program, batch, u32::MAX));
             for answers in futures_util::future::try_join_all(questions).await? {
                 ensure!(
-                    answers.iter().all(|answer| *answer == When::No),
+                    answers.answers.iter().all(|answer| *answer == When::No),
                     "a rule did not decline"
                 );
             }

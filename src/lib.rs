@@ -17,6 +17,7 @@ pub mod iconik;
 pub mod ingress;
 pub mod model;
 pub mod operations;
+pub mod quarantine;
 pub mod router;
 pub mod runner;
 pub mod sandbox;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::engine::{Moment, When};
 use crate::model::{Event, Failure, Program, RunId, Step};
-use crate::sandbox::{Advanced, Sandbox};
+use crate::sandbox::{Advanced, Answers, Sandbox};
 use crate::{router, runner};
 
 /// Rules are evaluated in worker processes.
@@ -19,9 +19,10 @@ impl router::Scripts for ScriptWorkers {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<When>, String> {
+        workers_max: u32,
+    ) -> Result<Answers<When>, String> {
         self.0
-            .when(program, events)
+            .when(program, events, workers_max)
             .await
             .map_err(|e| e.to_string())
     }
@@ -30,9 +31,10 @@ impl router::Scripts for ScriptWorkers {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String> {
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String> {
         self.0
-            .lane(program, events)
+            .lane(program, events, workers_max)
             .await
             .map_err(|e| e.to_string())
     }
@@ -68,9 +70,10 @@ impl runner::Scripts for ScriptWorkers {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String> {
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String> {
         self.0
-            .lane(program, events)
+            .lane(program, events, workers_max)
             .await
             .map_err(|e| e.to_string())
     }

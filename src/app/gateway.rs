@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::model::RuleSet;
+use crate::quarantine::Quarantine;
 use crate::sandbox::Sandbox;
 use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
@@ -78,11 +79,14 @@ impl Gateway {
         let watched = to_watch(&parts.rules);
         let loaded = rules.start().await?;
         let stopping = watch::Sender::new(false);
+        let clock = Arc::clone(&parts.clock);
+        let quarantine = Arc::new(Quarantine::new(Arc::clone(&store), clock));
         let runner = runner::Runner::new(
             Arc::clone(&store),
             Arc::new(ScriptWorkers(Arc::clone(&sandbox))),
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
+            Arc::clone(&quarantine),
             runner_options(config, parts, targets),
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
@@ -91,6 +95,7 @@ impl Gateway {
             parts,
             store: Arc::clone(&store),
             sandbox: Arc::clone(&sandbox),
+            quarantine,
             client,
             rules: Arc::clone(&rules),
             watched,

@@ -16,6 +16,7 @@ use super::{Parts, watching};
 use crate::authoring::Fingerprint;
 use crate::config::Config;
 use crate::iconik::IconikClient;
+use crate::quarantine::Quarantine;
 use crate::router;
 use crate::sandbox::Sandbox;
 use crate::store::{Breaker, Store};
@@ -27,6 +28,7 @@ pub(super) struct Needs<'a> {
     pub(super) parts: &'a Parts,
     pub(super) store: Arc<dyn Store>,
     pub(super) sandbox: Arc<Sandbox>,
+    pub(super) quarantine: Arc<Quarantine>,
     pub(super) client: Arc<IconikClient>,
     pub(super) rules: Arc<RuleLoader>,
     /// The rules' directory and what it was like before it was loaded.
@@ -71,6 +73,7 @@ fn router(needs: &Needs<'_>, own: &Own) -> router::Router {
         needs.rules.active.subscribe(),
         own.domain.subscribe(),
         Arc::clone(&needs.parts.clock),
+        Arc::clone(&needs.quarantine),
     )
     .with_own_user(own.user.subscribe())
     .with_breaker(Breaker {

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::filter::Page;
 use super::gateway::{Failed, Gateway, Query};
+use super::rerouting::{ListFailures, ReplayEvents, RerouteEvents};
 use super::runs::Common;
 use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
@@ -38,11 +39,17 @@ enum Action {
         #[command(flatten)]
         common: Common,
     },
+    /// Route events once more, to rules that have no run of them
+    Reroute(RerouteEvents),
+    /// Route events once more, also to rules that have a run of them: they begin anew
+    Replay(ReplayEvents),
+    /// List where `when` and `lane` of rules failed, and on how many events
+    Failures(ListFailures),
 }
 
 /// What events have in common.
 #[derive(Debug, clap::Args)]
-struct EventFilter {
+pub(super) struct EventFilter {
     /// Only in these states, separated by commas
     #[arg(long, value_name = "STATE,…")]
     state: Option<String>,
@@ -67,7 +74,7 @@ struct EventFilter {
 }
 
 impl EventFilter {
-    fn query(self) -> Query {
+    pub(super) fn query(self) -> Query {
         let parts = [
             ("state", self.state),
             ("source", self.source),
@@ -92,6 +99,9 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             common,
         } => list(filter, &page, &common, terminal).await,
         Action::Show { event, common } => show(&event, &common, terminal).await,
+        Action::Reroute(reroute) => reroute.run(terminal).await,
+        Action::Replay(replay) => replay.run(terminal).await,
+        Action::Failures(failures) => failures.run(terminal).await,
     };
     terminal.ended(ended)
 }
@@ -154,7 +164,7 @@ async fn show(event: &str, common: &Common, terminal: &mut Terminal) -> Result<E
 }
 
 /// The whole id that begins with these digits.
-async fn whole(gateway: &Gateway, text: &str) -> Result<String, Failed> {
+pub(super) async fn whole(gateway: &Gateway, text: &str) -> Result<String, Failed> {
     if text.len() >= ID || text.contains('/') {
         // The gateway says what is wrong with a longer one.
         return Ok(text.replace('/', ""));

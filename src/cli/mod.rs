@@ -10,6 +10,7 @@ mod filter;
 mod gateway;
 mod health;
 mod pause;
+mod rerouting;
 mod rules;
 mod run;
 mod runs;

@@ -102,7 +102,7 @@ impl Common {
 pub(super) struct Decision {
     /// Do it to all runs that the filter means, and repeat writes where a replay does
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Who decides it: kept with the runs
     #[arg(long, value_name = "NAME", env = "USER", hide_env = true)]
     by: Option<String>,

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
 use crate::model::{
-    Concurrency, Event, EventKind, EventState, Failure, LaneKey, RULE_HEADER, RuleHeader, RuleSet,
-    lane_of,
+    Concurrency, Event, EventKind, EventState, Failure, LaneKey, RULE_HEADER, RuleHeader, RuleId,
+    RuleSet, lane_of,
 };
 use crate::store::{Decision, NewRun};
 
 /// Whether an event belongs to the Iconik domain that this gateway serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Domain {
+enum Domain {
     /// It does, or it names none.
     Ours,
     /// It names another one.
@@ -25,12 +25,21 @@ pub(super) enum Domain {
 }
 
 /// Who we are in Iconik, as far as it is known.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Own<'a> {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
     /// Our domain.
-    pub(super) domain: Option<&'a str>,
+    pub(super) domain: Option<String>,
     /// Our user.
-    pub(super) user: Option<&'a str>,
+    pub(super) user: Option<String>,
+}
+
+impl Own {
+    /// Whether any of the events names a domain while ours is not known.
+    pub(super) fn cannot_place(&self, events: &[Arc<Event>]) -> bool {
+        events
+            .iter()
+            .any(|event| domain_of(event, self.domain.as_deref()) == Domain::Unknown)
+    }
 }
 
 /// Whether our own user caused the event. Iconik says of a webhook who did it and not by which way, so whatever else
@@ -40,7 +49,7 @@ fn is_echo(event: &Event, user: Option<&str>) -> bool {
 }
 
 /// Compares the domain that the event names with our own.
-pub(super) fn domain_of(event: &Event, own: Option<&str>) -> Domain {
+fn domain_of(event: &Event, own: Option<&str>) -> Domain {
     if event.kind == EventKind::Other {
         return Domain::Ours;
     }
@@ -53,13 +62,13 @@ pub(super) fn domain_of(event: &Event, own: Option<&str>) -> Domain {
 }
 
 /// The `system_domain_id` that an event of Iconik carries.
-pub(super) fn named_domain(event: &Event) -> Option<&str> {
+fn named_domain(event: &Event) -> Option<&str> {
     event.text("system_domain_id")
 }
 
 /// Whether the rule's header wants the event. A pressed button is matched by the header that it was
 /// registered with and by nothing else, a time of a schedule by the rule whose schedule it is.
-pub(super) fn wants(rule: &RuleHeader, event: &Event) -> bool {
+fn wants(rule: &RuleHeader, event: &Event) -> bool {
     match event.kind {
         EventKind::Button => rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str()),
         EventKind::Schedule => {
@@ -93,21 +102,28 @@ pub(super) struct Candidates<'a> {
     foreign: Vec<bool>,
     echoes: Vec<bool>,
     by_rule: Vec<Wanted>,
+    /// What rules want that may not be asked.
+    held: Vec<Wanted>,
 }
 
 impl<'a> Candidates<'a> {
     /// Asks every rule's header about every event that is not of a foreign domain; about echoes only the rules that
-    /// want them.
-    pub(super) fn of(set: &'a RuleSet, events: &'a [Arc<Event>], own: Own<'_>) -> Self {
+    /// want them. What the rules in `held` want is held back.
+    pub(super) fn of(
+        set: &'a RuleSet,
+        events: &'a [Arc<Event>],
+        own: &Own,
+        held: &[RuleId],
+    ) -> Self {
         let foreign: Vec<bool> = events
             .iter()
-            .map(|event| domain_of(event, own.domain) == Domain::Foreign)
+            .map(|event| domain_of(event, own.domain.as_deref()) == Domain::Foreign)
             .collect();
         let echoes: Vec<bool> = events
             .iter()
-            .map(|event| is_echo(event, own.user))
+            .map(|event| is_echo(event, own.user.as_deref()))
             .collect();
-        let by_rule = set
+        let (held, by_rule) = set
             .rules
             .iter()
             .enumerate()
@@ -119,13 +135,30 @@ impl<'a> Candidates<'a> {
                     .collect(),
             })
             .filter(|wanted| !wanted.events.is_empty())
-            .collect();
+            .partition(|wanted| held.contains(&set.rules[wanted.rule].rule));
         Self {
             set,
             events,
             foreign,
             echoes,
             by_rule,
+            held,
+        }
+    }
+
+    /// The events of the batch.
+    pub(super) fn events(&self) -> &'a [Arc<Event>] {
+        self.events
+    }
+
+    /// Drops what is not meant: an event, by its place, for a rule.
+    pub(super) fn keep(&mut self, is_meant: impl Fn(usize, &RuleHeader) -> bool) {
+        for wanted in [&mut self.by_rule, &mut self.held] {
+            for wanted in &mut *wanted {
+                let header = &self.set.rules[wanted.rule];
+                wanted.events.retain(|&at| is_meant(at, header));
+            }
+            wanted.retain(|wanted| !wanted.events.is_empty());
         }
     }
 
@@ -141,7 +174,8 @@ impl<'a> Candidates<'a> {
             })
     }
 
-    /// The decisions, one for each event, from the answers to [`Self::to_ask`] in its order.
+    /// The decisions, one for each event, from the answers to [`Self::to_ask`] in its order. Where there are fewer
+    /// answers than events, the rule may not be asked any more.
     pub(super) fn decide(&self, answers: Vec<Vec<When>>) -> Vec<Decision> {
         let mut decisions: Vec<Decision> = self
             .events
@@ -157,9 +191,20 @@ impl<'a> Candidates<'a> {
             } else {
                 vec![When::Yes; wanted.events.len()]
             };
+            for &at in wanted.events.iter().skip(answers.len()) {
+                hold_back(&mut decisions[at], header);
+            }
             for (&at, answer) in wanted.events.iter().zip(answers) {
                 apply(&mut decisions[at], header, &self.events[at], answer);
             }
+        }
+        for wanted in &self.held {
+            for &at in &wanted.events {
+                hold_back(&mut decisions[at], &self.set.rules[wanted.rule]);
+            }
+        }
+        for decision in &mut decisions {
+            settle_state(decision);
         }
         decisions
     }
@@ -183,7 +228,11 @@ impl<'a> Candidates<'a> {
             .filter(|(at, event)| {
                 event.kind == EventKind::Button
                     && !self.foreign[*at]
-                    && !self.by_rule.iter().any(|wanted| wanted.events.contains(at))
+                    && !self
+                        .by_rule
+                        .iter()
+                        .chain(&self.held)
+                        .any(|wanted| wanted.events.contains(at))
             })
             .map(|(_, event)| event.as_ref())
     }
@@ -215,12 +264,35 @@ fn apply(decision: &mut Decision, header: &RuleHeader, event: &Event, answer: Wh
             debounce: header.debounce,
             priority: header.priority,
         }),
-        When::Failed(failure) => {
-            decision.state = EventState::WhenFailed;
-            let (rule, version) = (header.rule.clone(), header.version.clone());
-            decision.failures.push((rule, version, failure));
-        }
+        When::Failed(failure) => fail(decision, header, failure),
     }
+}
+
+fn fail(decision: &mut Decision, header: &RuleHeader, failure: Failure) {
+    let (rule, version) = (header.rule.clone(), header.version.clone());
+    decision.failures.push((rule, version, failure));
+    settle_state(decision);
+}
+
+/// Keeps the event for a rule that may not be asked, or not any more.
+pub(super) fn hold_back(decision: &mut Decision, header: &RuleHeader) {
+    decision.runs.retain(|run| run.rule != header.rule);
+    decision.held.push(header.rule.clone());
+    settle_state(decision);
+}
+
+/// What failed is said before what is held back, and what made a run is not held back.
+fn settle_state(decision: &mut Decision) {
+    if decision.state == EventState::WrongDomain {
+        return;
+    }
+    decision.state = if !decision.failures.is_empty() {
+        EventState::WhenFailed
+    } else if !decision.held.is_empty() && decision.runs.is_empty() {
+        EventState::Held
+    } else {
+        EventState::Routed
+    };
 }
 
 /// Whether a decision makes a run of the rule.
@@ -246,9 +318,7 @@ pub(super) fn set_lane(
         }
         Err(failure) => {
             decision.runs.retain(|run| run.rule != header.rule);
-            decision.state = EventState::WhenFailed;
-            let (rule, version) = (header.rule.clone(), header.version.clone());
-            decision.failures.push((rule, version, failure));
+            fail(decision, header, failure);
         }
     }
 }
@@ -277,10 +347,10 @@ mod tests {
         ))
     }
 
-    fn ours() -> Own<'static> {
+    fn ours() -> Own {
         Own {
-            domain: Some("D"),
-            user: Some("U"),
+            domain: Some("D".to_owned()),
+            user: Some("U".to_owned()),
         }
     }
 
@@ -353,7 +423,7 @@ mod tests {
         asks.has_when = true;
         let rules = set(vec![asks, rule("plain")]);
         let events = [asset_event("D"), asset_event("D"), asset_event("foreign")];
-        let candidates = Candidates::of(&rules, &events, ours());
+        let candidates = Candidates::of(&rules, &events, &ours(), &[]);
         let asked: Vec<_> = candidates
             .to_ask()
             .map(|(h, e)| (h.rule.as_str(), e.len()))

@@ -4,14 +4,14 @@
 //! sandbox outside any transaction, then decisions and runs are committed together, on condition that nobody
 //! else has decided meanwhile. What goes wrong before the commit costs a repetition and nothing else.
 
+mod asking;
 mod decide;
 mod health;
-mod lanes;
+mod line;
 #[cfg(test)]
 mod samples;
 mod scheduler;
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,19 +19,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::engine::When;
-use crate::model::{Event, Failure, Program, RuleId, RuleSet, RuleSetId};
-use crate::store::{Breaker, Change, Decision, Routed, Routing, Store, StoreError};
-
-use self::decide::{Candidates, Domain, Own, domain_of, named_rule};
-use self::health::Health;
-use self::lanes::{miscounted, no_files};
+use crate::model::{Event, Failure, Program, RuleId, RuleSet};
+use crate::quarantine::Quarantine;
+use crate::sandbox::Answers;
+use crate::store::{BatchToken, Breaker, Change, Decision, Routed, Routing, Store, StoreError};
 use crate::telemetry::{Part, Readiness};
+
+use self::asking::Programs;
+use self::decide::{Candidates, Own, named_rule};
+use self::health::Health;
 
 pub use self::scheduler::Scheduler;
 
@@ -49,7 +50,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Evaluates `when` and `lane`.
 #[async_trait]
 pub trait Scripts: Send + Sync + Debug {
-    /// One answer for each event, in their order.
+    /// One answer for each event, in their order; nothing is asked any more once `workers_max` workers are lost.
     ///
     /// # Errors
     ///
@@ -58,9 +59,11 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<When>, String>;
+        workers_max: u32,
+    ) -> Result<Answers<When>, String>;
 
-    /// The order key that the rule's `lane` gives each of the events, in their order.
+    /// The order key that the rule's `lane` gives each of the events, in their order; nothing is asked any more once
+    /// `workers_max` workers are lost.
     ///
     /// # Errors
     ///
@@ -69,7 +72,8 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String>;
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String>;
 }
 
 /// Is told what the router does. Called in its task, so it must be quick.
@@ -130,16 +134,10 @@ pub struct Router {
     user: watch::Receiver<Option<String>>,
     breaker: Option<Breaker>,
     clock: SharedClock,
+    quarantine: Arc<Quarantine>,
     observer: Arc<dyn Observer>,
     health: Health,
     programs: Programs,
-}
-
-/// The programs of the rule set that was last worked with; they are large, and workers know them by address.
-#[derive(Debug, Default)]
-struct Programs {
-    set: Option<RuleSetId>,
-    by_rule: HashMap<RuleId, Arc<Program>>,
 }
 
 impl Router {
@@ -150,6 +148,7 @@ impl Router {
         rules: watch::Receiver<Option<Arc<RuleSet>>>,
         domain: watch::Receiver<Option<String>>,
         clock: SharedClock,
+        quarantine: Arc<Quarantine>,
     ) -> Self {
         Self {
             store,
@@ -159,6 +158,7 @@ impl Router {
             user: watch::Sender::new(None).subscribe(),
             breaker: None,
             clock,
+            quarantine,
             observer: Arc::new(()),
             health: Health::of(Part::Router, Readiness::new()),
             programs: Programs::default(),
@@ -210,7 +210,7 @@ impl Router {
         let store = Arc::clone(&self.store);
         // Before looking for events, so that one that arrives meanwhile is not missed.
         let changed = store.changed(Change::Routable, POLL);
-        let step = match AssertUnwindSafe(self.route_batch()).catch_unwind().await {
+        let step = match AssertUnwindSafe(self.route_both()).catch_unwind().await {
             Ok(step) => step,
             Err(panic) => {
                 self.programs = Programs::default();
@@ -253,7 +253,16 @@ impl Router {
         let _ = tokio::time::timeout(POLL, either).await;
     }
 
-    /// Decides about one batch of events.
+    /// One batch of what is new and one of what is to be routed again, so that neither has to wait for the other.
+    async fn route_both(&mut self) -> Result<Step, RouteError> {
+        let new = self.route_batch().await?;
+        match (self.reroute_batch().await?, new) {
+            (Step::Idle, step) | (step, Step::Idle) => Ok(step),
+            (again, _) => Ok(again),
+        }
+    }
+
+    /// Decides about one batch of new events.
     ///
     /// # Errors
     ///
@@ -262,81 +271,68 @@ impl Router {
         let Some(rules) = self.rules.borrow_and_update().clone() else {
             return Ok(Step::NoRules);
         };
-        let domain = self.domain.borrow_and_update().clone();
-        let user = self.user.borrow().clone();
-        let own = Own {
-            domain: domain.as_deref(),
-            user: user.as_deref(),
-        };
+        let own = self.own();
         let began = Instant::now();
         let unrouted = self.store.unrouted(BATCH_MAX).await?;
         if unrouted.events.is_empty() {
             return Ok(Step::Idle);
         }
         let events: Vec<Arc<Event>> = unrouted.events.into_iter().map(Arc::new).collect();
-        let nameless = |event: &Arc<Event>| domain_of(event, own.domain) == Domain::Unknown;
-        if events.iter().any(nameless) {
+        if own.cannot_place(&events) {
             return Ok(Step::NoDomain);
         }
-        let candidates = Candidates::of(&rules, &events, own);
-        let answers = self.ask(&rules, &candidates).await?;
-        let mut decisions = candidates.decide(answers);
-        self.order(&rules, &events, &mut decisions).await?;
-        let routing = Routing {
-            batch: unrouted.batch,
-            rule_set: rules.id.clone(),
-            decisions: decisions.clone(),
-            breaker: self.breaker,
-            at: self.clock.now(),
-        };
-        match self.store.route(routing).await? {
-            Routed::Stale => Ok(Step::Stale),
-            Routed::Committed {
-                events: new,
-                duplicates,
-                runs,
-                ..
-            } => {
-                metrics::histogram!("cuegate_route_batch_seconds").record(began.elapsed());
-                warn_of_strays(&candidates);
-                let news = (0..).zip(events.iter().zip(&decisions));
-                for (_, (event, decision)) in news.filter(|(place, _)| !duplicates.contains(place))
-                {
-                    self.report(event, decision);
-                }
-                Ok(Step::Routed {
-                    events: new,
-                    duplicates: duplicates.len(),
-                    runs: runs.len(),
-                })
-            }
+        let candidates = Candidates::of(&rules, &events, &own, &unrouted.held);
+        let decisions = self.decide(&rules, &candidates).await?;
+        let routing = self.routing(&rules, unrouted.batch, &decisions);
+        let routed = self.store.route(routing).await?;
+        if matches!(routed, Routed::Committed { .. }) {
+            metrics::histogram!("cuegate_route_batch_seconds").record(began.elapsed());
+            warn_of_strays(&candidates);
+        }
+        Ok(self.committed(routed, &events, &decisions))
+    }
+
+    /// Who we are, as far as it is known by now.
+    fn own(&mut self) -> Own {
+        Own {
+            domain: self.domain.borrow_and_update().clone(),
+            user: self.user.borrow().clone(),
         }
     }
 
-    /// Evaluates every `when` that has something to say about the batch, all rules at once.
-    async fn ask(
-        &mut self,
-        rules: &RuleSet,
-        candidates: &Candidates<'_>,
-    ) -> Result<Vec<Vec<When>>, RouteError> {
-        self.programs.of(rules);
-        let questions = candidates.to_ask().map(|(header, events)| {
-            let (scripts, program) = (&self.scripts, self.programs.by_rule.get(&header.rule));
-            async move {
-                let trouble = |trouble: String| RouteError::Sandbox {
-                    rule: header.rule.clone(),
-                    trouble,
-                };
-                let program = program.ok_or_else(|| trouble(no_files(&header.file)))?;
-                let answers = scripts.when(program, &events).await.map_err(trouble)?;
-                if answers.len() == events.len() {
-                    Ok(answers)
-                } else {
-                    Err(trouble(miscounted(answers.len(), events.len())))
-                }
-            }
-        });
-        try_join_all(questions).await
+    fn routing(&self, rules: &RuleSet, batch: BatchToken, decisions: &[Decision]) -> Routing {
+        Routing {
+            batch,
+            rule_set: rules.id.clone(),
+            decisions: decisions.to_vec(),
+            breaker: self.breaker,
+            at: self.clock.now(),
+        }
+    }
+
+    /// Tells of a routing that is durable.
+    fn committed(&self, routed: Routed, events: &[Arc<Event>], decisions: &[Decision]) -> Step {
+        let Routed::Committed {
+            events: new,
+            duplicates,
+            runs,
+            firsts,
+        } = routed
+        else {
+            return Step::Stale;
+        };
+        let news = (0..).zip(events.iter().zip(decisions));
+        for (_, (event, decision)) in news.filter(|(place, _)| !duplicates.contains(place)) {
+            self.report(event, decision);
+        }
+        for (place, failure) in firsts {
+            warn_of_failure(&events[place], &decisions[place], failure);
+        }
+        Step::Routed {
+            events: new,
+            duplicates: duplicates.len(),
+            runs: runs.len(),
+        }
     }
 
     fn report(&self, event: &Event, decision: &Decision) {
@@ -346,27 +342,28 @@ impl Router {
             let rule = run.rule.to_string();
             metrics::counter!("cuegate_runs_made_total", "rule" => rule).increment(1);
         }
-        for (rule, _, failure) in &decision.failures {
-            tracing::warn!(event = %event.id, %rule, %failure, "`when` or `lane` failed; the rule gets no run of this event");
+        for (rule, version, failure) in &decision.failures {
+            metrics::counter!("cuegate_when_failures_total", "rule" => rule.to_string())
+                .increment(1);
+            tracing::debug!(event = %event.id, %rule, %version, %failure, "`when` or `lane` failed; the rule gets no run of this event");
         }
         self.observer.event_routed(event, decision);
     }
 }
 
-impl Programs {
-    fn of(&mut self, rules: &RuleSet) {
-        if self.set.as_ref() == Some(&rules.id) {
-            return;
-        }
-        self.set = Some(rules.id.clone());
-        self.by_rule = rules
-            .rules
-            .iter()
-            .filter_map(|header| {
-                Some((header.rule.clone(), Arc::new(rules.program(&header.rule)?)))
-            })
-            .collect();
-    }
+/// Said once for each place of a rule's version, however many events fail there.
+fn warn_of_failure(event: &Event, decision: &Decision, place: usize) {
+    let Some((rule, version, failure)) = decision.failures.get(place) else {
+        return;
+    };
+    tracing::error!(
+        event = %event.id,
+        %rule,
+        %version,
+        %failure,
+        "`when` or `lane` failed; the rule gets no run of this event, nor of others that fail there: \
+         `cuegate events failures` counts them, and `cuegate events reroute --failed RULE` routes them again after the fix"
+    );
 }
 
 fn warn_of_strays(candidates: &Candidates<'_>) {

@@ -118,11 +118,10 @@ impl Runner {
             let runs = underway.claimed.values();
             runs.filter(|(_, run)| run.rule == *rule).count()
         };
-        let mut strikes = self.driver.strikes();
         Claiming {
             limit,
             per_rule: self.options.per_rule,
-            narrowed: strikes.bounds(self.options.workers, claimed, Instant::now()),
+            narrowed: self.quarantine.bounds(self.options.workers, claimed),
         }
     }
 

@@ -3,21 +3,19 @@
 //! Between two steps a run is nothing but its journal, so that is where it can be left at any time. Nothing that
 //! goes wrong around the script (the store, the sandbox, a stop) ends a run; it only ends the claim.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::engine::{Advance, Outcome};
 use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
-use crate::store::{Claim, Pause, PauseScope, Settle, Settlement, StoreError, Waits};
+use crate::quarantine::{Quarantine, Strike};
+use crate::store::{Claim, Settle, Settlement, StoreError, Waits};
 
 use super::door::Door;
 use super::programs::{Known, Programs};
 use super::progress::{End, Progress, after, between, expires_at};
-use super::strikes::{RECENT, STRIKES_MAX, Strikes};
 use super::{Observer, Scripts, walking};
 
 /// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
@@ -40,7 +38,7 @@ pub(super) struct Driver {
     pub(super) programs: Programs,
     pub(super) clock: SharedClock,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) strikes: Mutex<Strikes>,
+    pub(super) quarantine: Arc<Quarantine>,
     /// Set once, when runs are to be left at their next step.
     pub(super) stopping: AtomicBool,
 }
@@ -160,7 +158,11 @@ impl Driver {
             advanced.map_err(|trouble| End::own_trouble(&self.clock, progress, &trouble))?;
         let Advance { outcome, logs } = advanced.advance;
         if advanced.workers_lost > 0 {
-            self.struck(&progress.run, advanced.workers_lost, &outcome)
+            let what = match &outcome {
+                Outcome::Failed(failure) => failure.message.as_str(),
+                _ => "a worker died and a second one came through",
+            };
+            self.struck(&progress.run, advanced.workers_lost, what)
                 .await;
         }
         progress.logs = logs;
@@ -179,40 +181,18 @@ impl Driver {
 }
 
 impl Driver {
-    /// Takes note of workers that a rule has broken, and puts it in quarantine if they were too many.
-    async fn struck(&self, run: &Run, workers: u32, outcome: &Outcome) {
-        let is_out = self.strikes().record(&run.rule, workers, Instant::now());
-        if !is_out {
-            return;
-        }
-        let lastly = match outcome {
-            Outcome::Failed(failure) => failure.message.as_str(),
-            _ => "a worker died and a second one came through",
+    /// Takes note of workers that a rule has broken.
+    pub(super) async fn struck(&self, run: &Run, workers: u32, what: &str) {
+        let strike = Strike {
+            rule: &run.rule,
+            version: &run.version,
+            workers,
+            place: &format!("in run {}", run.id),
+            what,
         };
-        let reason = format!(
-            "rule `{rule}` (version {}) crashed or exhausted its workers {STRIKES_MAX} times within {}, lastly in run {}: \
-             {lastly}. Its events and runs are kept. Mend the rule, then `cuegate resume --rule {rule}`",
-            run.version,
-            format_duration(RECENT),
-            run.id,
-            rule = run.rule,
-        );
-        tracing::error!(rule = %run.rule, reason, "a rule is in quarantine");
-        let pause = Pause {
-            scope: PauseScope::Rule(run.rule.clone()),
-            quarantine: true,
-            reason,
-            since: self.clock.now(),
-        };
-        if let Err(error) = self.door.store.pause(pause).await {
+        if let Err(error) = self.quarantine.struck(strike).await {
             tracing::error!(rule = %run.rule, %error, "the quarantine of a rule could not be stored; its next strikes ask for it again");
         }
-    }
-
-    /// The recent strikes.
-    pub(super) fn strikes(&self) -> MutexGuard<'_, Strikes> {
-        // Strikes are counted, and one count too few does no harm.
-        self.strikes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

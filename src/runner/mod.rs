@@ -29,13 +29,12 @@ mod samples;
 mod search;
 mod seeking;
 mod stops;
-mod strikes;
 mod waiting;
 mod walking;
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,6 +44,8 @@ use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
 use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
+use crate::quarantine::Quarantine;
+use crate::sandbox::Answers;
 use crate::store::{Settlement, Store};
 
 pub use self::jobs::{JobPolling, Round};
@@ -96,7 +97,8 @@ pub trait Scripts: Send + Sync + Debug {
         journal: &[Step],
     ) -> Result<Advanced, String>;
 
-    /// The order key that the rule's `lane` gives each of the events, in their order.
+    /// The order key that the rule's `lane` gives each of the events, in their order; nothing is asked any more once
+    /// `workers_max` workers are lost.
     ///
     /// # Errors
     ///
@@ -105,7 +107,8 @@ pub trait Scripts: Send + Sync + Debug {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String>;
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String>;
 }
 
 /// Sends calls.
@@ -209,6 +212,7 @@ pub struct Runner {
     line: Arc<Line>,
     stops: Arc<Stops>,
     driver: Arc<Driver>,
+    quarantine: Arc<Quarantine>,
     options: Options,
 }
 
@@ -219,6 +223,7 @@ impl Runner {
         scripts: Arc<dyn Scripts>,
         outside: Arc<dyn Outside>,
         clock: SharedClock,
+        quarantine: Arc<Quarantine>,
         options: Options,
     ) -> Self {
         let stops = Arc::new(Stops::new(Arc::clone(&store)));
@@ -242,7 +247,7 @@ impl Runner {
             programs: Programs::new(Arc::clone(&store)),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
-            strikes: Mutex::default(),
+            quarantine: Arc::clone(&quarantine),
             stopping: AtomicBool::new(false),
         };
         Self {
@@ -251,6 +256,7 @@ impl Runner {
             line,
             stops,
             driver: Arc::new(driver),
+            quarantine,
             options,
         }
     }

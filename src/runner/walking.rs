@@ -16,6 +16,7 @@ use crate::model::{
     Answer, Call, Concurrency, DeadClass, Effect, Event, EventKind, Failure, LaneKey, Object,
     ParkedClass, Query, RunState, Tally, lane_of,
 };
+use crate::sandbox::Answers;
 use crate::store::{JournalEntry, Remark, Settlement, Waits, Walk, WalkPage};
 
 use super::calls::{Outcome, Wanted};
@@ -210,9 +211,14 @@ impl Driver {
         let asks = known.header.has_lane && known.header.concurrency != Concurrency::Parallel;
         let keys: Vec<String> = if asks {
             let program = &known.program;
-            let answers = self.scripts.lane(program, &events).await;
-            let answers =
-                answers.map_err(|trouble| End::own_trouble(&self.clock, progress, &trouble))?;
+            // The first that fails ends the run, so no second worker need be lost.
+            let answers = self.scripts.lane(program, &events, 1).await;
+            let Answers {
+                answers,
+                workers_lost,
+            } = answers.map_err(|trouble| End::own_trouble(&self.clock, progress, &trouble))?;
+            self.struck(&progress.run, workers_lost, "`lane` broke its worker")
+                .await;
             answers
                 .into_iter()
                 .zip(objects)

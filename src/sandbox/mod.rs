@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub use advance::Advanced;
 pub use protocol::Layers;
+pub use questions::Answers;
 pub use worker::run_worker;
 
 use self::death::{Budget, Death, Stage, Strikes};

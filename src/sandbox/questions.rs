@@ -14,6 +14,15 @@ use super::{Sandbox, SandboxError, too_large};
 use crate::engine::When;
 use crate::model::{Event, Failure, Program};
 
+/// What a rule answered about events, and what that cost.
+#[derive(Clone, Debug)]
+pub struct Answers<T> {
+    /// One answer for each of the first events, in their order; for all of them unless too many workers were lost.
+    pub answers: Vec<T>,
+    /// How many workers the script has cost, the kills of others left out unless they came too often to be chance.
+    pub workers_lost: u32,
+}
+
 /// Processor time of `when` or `lane` for one event. Routing waits for it.
 pub(super) const CPU_MAX: Duration = Duration::from_millis(50);
 
@@ -58,7 +67,8 @@ const LANE: Question<Result<String, Failure>> = Question {
 
 impl Sandbox {
     /// Whether the rule concerns each of the events, in their order. An event on which `when` fails, or kills
-    /// its worker, is [`When::Failed`] and has no influence on the others.
+    /// its worker, is [`When::Failed`] and has no influence on the others; but once `workers_max` workers are lost,
+    /// the others are not asked about.
     ///
     /// # Errors
     ///
@@ -67,13 +77,15 @@ impl Sandbox {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<When>, SandboxError> {
-        self.ask(&WHEN, program, events).await
+        workers_max: u32,
+    ) -> Result<Answers<When>, SandboxError> {
+        self.ask(&WHEN, program, events, workers_max).await
     }
 
     /// The order key that the rule's `lane` gives each of the events, in their order: a text of 1 to
     /// [`LANE_KEY_BYTES_MAX`](crate::engine::LANE_KEY_BYTES_MAX) bytes. An event on which `lane` fails, or kills its
-    /// worker, has its failure and no influence on the others.
+    /// worker, has its failure and no influence on the others; but once `workers_max` workers are lost, the others are
+    /// not asked about.
     ///
     /// # Errors
     ///
@@ -82,8 +94,9 @@ impl Sandbox {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, SandboxError> {
-        self.ask(&LANE, program, events).await
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, SandboxError> {
+        self.ask(&LANE, program, events, workers_max).await
     }
 
     async fn ask<T: Clone>(
@@ -91,10 +104,15 @@ impl Sandbox {
         question: &Question<T>,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<T>, SandboxError> {
+        workers_max: u32,
+    ) -> Result<Answers<T>, SandboxError> {
         let mut answers = Vec::with_capacity(events.len());
+        let mut workers_lost = 0;
         if events.is_empty() {
-            return Ok(answers);
+            return Ok(Answers {
+                answers,
+                workers_lost,
+            });
         }
         let number = self.number_of(program);
         let budget = self.budget(question.stage);
@@ -110,18 +128,25 @@ impl Sandbox {
             let batch = question.batch(lease.worker(), number, rest, budget, &mut answers);
             let died = batch.await.err();
             if answers.len() > done {
-                strikes = Strikes::default();
+                workers_lost += std::mem::take(&mut strikes).held_against();
             }
             let Some(death) = died else { continue };
             if strikes.are_out(death.cause) {
                 answers.push((question.failed)(death.failure(&program.main.path)));
-                strikes = Strikes::default();
+                workers_lost += std::mem::take(&mut strikes).held_against();
+                if workers_lost >= workers_max {
+                    break;
+                }
             }
             if answers.len() < events.len() {
                 lease.replace().await?;
             }
         }
-        Ok(answers)
+        workers_lost += strikes.held_against();
+        Ok(Answers {
+            answers,
+            workers_lost,
+        })
     }
 }
 

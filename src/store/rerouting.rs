@@ -3,7 +3,8 @@
 //! What is to be routed again stands in line and is committed like any other routing: under the active rule set, once,
 //! in the order in which it came.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display, Formatter};
+use std::str::FromStr;
 
 use async_trait::async_trait;
 
@@ -19,6 +20,8 @@ pub struct Reroute {
     pub to: Option<RuleId>,
     /// Also to rules that have a run of the event.
     pub again: bool,
+    /// Only to say how many events are meant; nothing is put in line.
+    pub count_only: bool,
 }
 
 /// Events by their ids, or all that a filter means.
@@ -42,6 +45,25 @@ pub enum WhichEvents {
 pub struct ReroutePage {
     pub(super) after: i64,
     pub(super) up_to: i64,
+}
+
+impl Display for ReroutePage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.after, self.up_to)
+    }
+}
+
+impl FromStr for ReroutePage {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (after, up_to) = text.split_once('-').ok_or(())?;
+        let number = |text: &str| text.parse::<i64>().map_err(|_| ());
+        Ok(Self {
+            after: number(after)?,
+            up_to: number(up_to)?,
+        })
+    }
 }
 
 /// What stands in line now.

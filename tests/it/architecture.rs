@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "clock"],
     &["operations", "config", "telemetry"],
     &["store", "engine", "iconik", "egress"],
-    &["sandbox", "simulator"],
+    &["sandbox", "simulator", "quarantine"],
     &["ingress", "router", "runner", "admin", "authoring"],
     &["app", "demo"],
     &["cli", "main"],

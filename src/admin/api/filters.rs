@@ -133,8 +133,25 @@ impl RunsPage {
     }
 }
 
-/// Which events are meant. What is left out does not matter.
+/// How long a list may be.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageLength {
+    /// At most this many, 1 to 500; 50 if it is left out.
+    #[param(required = false)]
+    limit: Option<String>,
+}
+
+impl PageLength {
+    /// In rows.
+    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+        limit(self.limit.as_deref())
+    }
+}
+
+/// Which events are meant. What is left out does not matter.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsAsked {
@@ -179,21 +196,30 @@ impl IntoParams for EventsPage {
     }
 }
 
+impl EventsAsked {
+    /// What the store takes.
+    pub(super) fn filter(&self, now: Timestamp) -> Result<EventFilter, Refusal> {
+        let states = self.state.as_deref().map(event_states).transpose()?;
+        Ok(EventFilter {
+            states: states.unwrap_or_default(),
+            source: self.source.as_deref().map(SourceName::from),
+            subject: self.subject.clone(),
+            object: self.object.clone(),
+            since: moment("since", self.since.as_deref(), now)?,
+            until: moment("until", self.until.as_deref(), now)?,
+            id: self.id.as_deref().map(id_beginning).transpose()?,
+            ..EventFilter::default()
+        })
+    }
+}
+
 impl EventsPage {
     /// What the store takes.
     pub(super) fn filter(&self, now: Timestamp) -> Result<EventFilter, Refusal> {
-        let asked = &self.asked;
-        let states = asked.state.as_deref().map(event_states).transpose()?;
         Ok(EventFilter {
-            states: states.unwrap_or_default(),
-            source: asked.source.as_deref().map(SourceName::from),
-            subject: asked.subject.clone(),
-            object: asked.object.clone(),
-            since: moment("since", asked.since.as_deref(), now)?,
-            until: moment("until", asked.until.as_deref(), now)?,
-            id: asked.id.as_deref().map(id_beginning).transpose()?,
             before: self.page.before.as_deref().map(event_id).transpose()?,
             limit: limit(self.page.limit.as_deref())?,
+            ..self.asked.filter(now)?
         })
     }
 }

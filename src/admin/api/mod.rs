@@ -10,6 +10,7 @@ mod filters;
 mod many;
 mod pauses;
 mod refusal;
+mod rerouting;
 mod rules;
 mod runs;
 mod status;
@@ -105,6 +106,9 @@ fn router(api: Api) -> OpenApiRouter {
     let routes = OpenApiRouter::new()
         .routes(routes!(status::status))
         .routes(routes!(events::list))
+        .routes(routes!(rerouting::failures))
+        .routes(routes!(rerouting::reroute))
+        .routes(routes!(rerouting::replay))
         .routes(routes!(events::show))
         .routes(routes!(runs::list))
         .routes(routes!(many::count))

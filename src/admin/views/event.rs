@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{FailureView, RunRow};
 use crate::model::{EventId, EventState, RuleId, RuleVersion};
-use crate::store::EventSummary;
+use crate::store::{EventSummary, InLine, WhenFailures};
 
 /// An event in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -98,4 +98,70 @@ pub struct WhenFailure {
     pub version: RuleVersion,
     /// How it failed.
     pub failure: FailureView,
+}
+
+/// What stands in line to be routed once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rerouted {
+    /// Events that were put in line, or stood there already; or that would be, if only the number was asked for.
+    pub events: usize,
+    /// Ids of which nothing is known, or that are not routed yet and will be anyway.
+    #[schema(value_type = Vec<String>)]
+    pub unknown: Vec<EventId>,
+    /// Events whose payloads are outside retention, so that no rule can be asked about them.
+    pub pruned: usize,
+    /// The value of `page` for the next page, if there may be one.
+    pub next: Option<String>,
+}
+
+impl From<InLine> for Rerouted {
+    fn from(line: InLine) -> Self {
+        Self {
+            events: line.events,
+            unknown: line.unknown,
+            pruned: line.pruned,
+            next: line.next.map(|page| page.to_string()),
+        }
+    }
+}
+
+/// Places where `when` or `lane` failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailurePlaces {
+    /// The places, those with the most events first.
+    pub places: Vec<FailurePlace>,
+}
+
+/// A place where `when` or `lane` failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailurePlace {
+    /// The rule.
+    #[schema(value_type = String)]
+    pub rule: RuleId,
+    /// Its version.
+    #[schema(value_type = String)]
+    pub version: RuleVersion,
+    /// On how many events.
+    pub events: u64,
+    /// The first of them.
+    #[schema(value_type = String)]
+    pub first: EventId,
+    /// The last of them.
+    #[schema(value_type = String)]
+    pub last: EventId,
+    /// How it failed on the last one.
+    pub failure: FailureView,
+}
+
+impl From<WhenFailures> for FailurePlace {
+    fn from(failures: WhenFailures) -> Self {
+        Self {
+            rule: failures.rule,
+            version: failures.version,
+            events: failures.events,
+            first: failures.first,
+            last: failures.last,
+            failure: failures.failure.into(),
+        }
+    }
 }

@@ -15,7 +15,9 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
 use crate::model::{DeadClass, EventState, ParkedClass, RunState, WaitsFor};
 
-pub use event::{EventDetails, EventPage, EventRow, WhenFailure};
+pub use event::{
+    EventDetails, EventPage, EventRow, FailurePlace, FailurePlaces, Rerouted, WhenFailure,
+};
 pub use pause::{PauseList, PauseView, Resumed};
 pub use rule::{RuleList, RuleView, Status};
 pub use run::{

@@ -46,6 +46,10 @@ impl Rerouting for SqliteStore {
             events,
             mut in_line,
         } = found;
+        if asked.count_only {
+            in_line.events = events.len();
+            return Ok(in_line);
+        }
         let rule = asked.to.map_or_else(String::new, |rule| rule.0);
         let command = Command::new(Class::Durable, move |db| {
             line_up(db, &events, &rule, asked.again)

@@ -1,6 +1,6 @@
 //! Rules as closures and an Iconik that answers what it is told to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{Debug, Formatter};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cuegate::engine::{Advance, Moment, Outcome, Part, When};
 use cuegate::iconik::{CallError, Permit, Reply, Share};
-use cuegate::model::{Call, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Step};
+use cuegate::model::{
+    Call, DeadClass, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Step,
+};
 use cuegate::router;
 use cuegate::runner::{self, Advanced, Outside};
+use cuegate::sandbox::Answers;
 use serde_json::json;
 
 use super::samples::reply;
@@ -34,6 +37,8 @@ pub(super) struct Rules {
     pub(super) workers_lost: AtomicU32,
     /// How many workers the next advance of a rule costs besides.
     strikes: Mutex<BTreeMap<String, u32>>,
+    /// Rules whose `when` and `lane` break two workers on each event.
+    pub(super) broken: Mutex<BTreeSet<String>>,
 }
 
 impl Debug for Rules {
@@ -90,6 +95,36 @@ impl Rules {
     pub(super) fn when(&self, rule: &str, answer: When) {
         self.whens.lock().unwrap().insert(rule.to_owned(), answer);
     }
+
+    /// Answers about events, one by one, until too many workers are lost.
+    fn answers<T>(
+        &self,
+        program: &Program,
+        events: &[Arc<Event>],
+        workers_max: u32,
+        answer: impl Fn(&Event) -> T,
+        failed: fn(Failure) -> T,
+    ) -> Answers<T> {
+        let broken = self.broken.lock().unwrap();
+        let broken = broken.contains(program.rule.as_str());
+        let mut all = Answers {
+            answers: Vec::new(),
+            workers_lost: 0,
+        };
+        for event in events {
+            if !broken {
+                all.answers.push(answer(event));
+                continue;
+            }
+            all.answers
+                .push(failed(Failure::new(DeadClass::Crash, "it broke twice")));
+            all.workers_lost += 2;
+            if all.workers_lost >= workers_max {
+                break;
+            }
+        }
+        all
+    }
 }
 
 #[async_trait]
@@ -138,18 +173,13 @@ impl runner::Scripts for Rules {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String> {
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String> {
         let lanes = self.lanes.lock().unwrap();
         let lane = lanes.get(program.rule.as_str()).cloned();
         let lane = lane.expect("a rule that is asked for lanes has them");
-        let mut answers = Vec::new();
-        for event in events {
-            answers.push(match lane(event) {
-                Ok(key) => Ok(key),
-                Err(failure) => Err(*failure),
-            });
-        }
-        Ok(answers)
+        let answer = |event: &Event| lane(event).map_err(|failure| *failure);
+        Ok(self.answers(program, events, workers_max, answer, Err))
     }
 }
 
@@ -159,24 +189,26 @@ impl router::Scripts for Rules {
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<When>, String> {
+        workers_max: u32,
+    ) -> Result<Answers<When>, String> {
         if let Some(trouble) = self.troubles.lock().unwrap().pop_front() {
             return Err(trouble);
         }
-        let answers = self.whens.lock().unwrap();
-        let answer = answers
+        let whens = self.whens.lock().unwrap();
+        let when = whens
             .get(program.rule.as_str())
             .cloned()
             .unwrap_or(When::Yes);
-        Ok(vec![answer; events.len()])
+        Ok(self.answers(program, events, workers_max, |_| when.clone(), When::Failed))
     }
 
     async fn lane(
         &self,
         program: &Arc<Program>,
         events: &[Arc<Event>],
-    ) -> Result<Vec<Result<String, Failure>>, String> {
-        runner::Scripts::lane(self, program, events).await
+        workers_max: u32,
+    ) -> Result<Answers<Result<String, Failure>>, String> {
+        runner::Scripts::lane(self, program, events, workers_max).await
     }
 }
 

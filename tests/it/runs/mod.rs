@@ -15,6 +15,7 @@ mod jobs;
 mod looping;
 mod outages;
 mod pauses;
+mod quarantines;
 mod routing;
 mod samples;
 mod schedules;

@@ -163,6 +163,7 @@ fn runner(world: &World, client: &Arc<IconikClient>) -> Runner {
         world.rules.clone(),
         client.clone(),
         world.clock.clone(),
+        world.quarantine.clone(),
         options,
     )
 }

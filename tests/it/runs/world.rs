@@ -11,6 +11,7 @@ use cuegate::clock::{Clock, ManualClock};
 use cuegate::model::{
     Event, EventKey, EventKind, RuleHeader, RuleSet, Run, RunId, SourceName, Step,
 };
+use cuegate::quarantine::Quarantine;
 use cuegate::router::Router;
 use cuegate::runner::{Options, Outside, Runner};
 use cuegate::store::{RunFilter, SqliteOptions, SqliteStore, Store};
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) set: watch::Sender<Option<Arc<RuleSet>>>,
     pub(super) domain: watch::Sender<Option<String>>,
+    /// What router and runner share.
+    pub(super) quarantine: Arc<Quarantine>,
     accepted: AtomicU32,
 }
 
@@ -41,6 +44,7 @@ impl World {
         let store = open(dir.path(), &clock).await;
         let world = Self {
             dir,
+            quarantine: quarantine(&store, &clock),
             store,
             rules: Arc::default(),
             iconik: Arc::default(),
@@ -63,6 +67,7 @@ impl World {
     pub(super) async fn restart(&mut self) {
         self.store.close().await.unwrap();
         self.store = open(self.dir.path(), &self.clock).await;
+        self.quarantine = quarantine(&self.store, &self.clock);
     }
 
     pub(super) fn router(&self) -> Router {
@@ -72,6 +77,7 @@ impl World {
             self.set.subscribe(),
             self.domain.subscribe(),
             self.clock.clone(),
+            self.quarantine.clone(),
         )
     }
 
@@ -90,6 +96,7 @@ impl World {
             self.rules.clone(),
             outside,
             self.clock.clone(),
+            self.quarantine.clone(),
             options,
         )
     }
@@ -159,6 +166,10 @@ impl World {
     pub(super) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
+}
+
+fn quarantine(store: &Arc<dyn Store>, clock: &Arc<ManualClock>) -> Arc<Quarantine> {
+    Arc::new(Quarantine::new(store.clone(), clock.clone()))
 }
 
 async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<dyn Store> {

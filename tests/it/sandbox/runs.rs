@@ -76,7 +76,7 @@ async fn when_decides_about_every_event_in_order() {
     );
     let titles = ["yes", "no", "bad", "yes"];
     let events: Vec<_> = (0..300).map(|n| event(titles[n % 4])).collect();
-    let answers = sandbox.when(&program, &events).await.unwrap();
+    let answers = when(&sandbox, &program, &events).await;
     assert_eq!(answers.len(), events.len());
     for (n, answer) in answers.iter().enumerate() {
         match (titles[n % 4], answer) {
@@ -185,7 +185,9 @@ async fn lane_gives_every_event_a_key_and_a_bad_one_costs_only_its_own_event() {
            fn run(event) { }"#,
     );
     let titles = ["a", "loop", "call", "number", "long", "none", "skip", "b"];
-    let keys = sandbox.lane(&program, &titles.map(event)).await.unwrap();
+    let events = titles.map(event);
+    let keys = sandbox.lane(&program, &events, u32::MAX).await.unwrap();
+    let keys = keys.answers;
     let told: Vec<String> = keys
         .into_iter()
         .map(|key| key.unwrap_or_else(|failure| failure.message))
@@ -219,7 +221,7 @@ async fn only_the_event_on_which_when_uses_up_its_time_fails() {
            fn run(event) { }"#,
     );
     let events: Vec<_> = ["a", "b", "bad", "c", "bad"].map(event).into();
-    let answers = sandbox.when(&program, &events).await.unwrap();
+    let answers = when(&sandbox, &program, &events).await;
     let failed: Vec<bool> = answers
         .iter()
         .map(|a| matches!(a, When::Failed(_)))
@@ -282,4 +284,32 @@ async fn a_request_that_is_given_up_takes_its_worker_along_and_the_next_one_find
         Outcome::Skipped("next".to_owned())
     );
     eventually("the process is gone", || !exists(pid)).await;
+}
+
+#[tokio::test]
+async fn a_rule_that_breaks_worker_after_worker_over_events_is_not_asked_about_the_rest() {
+    let sandbox = sandbox(config::Sandbox {
+        workers: 1,
+        operations: ENDLESS,
+        ..settings()
+    })
+    .await;
+    let program = program_of(
+        r#"fn when(event) { if event.data.title == "bad" { loop { } } true }
+           fn run(event) { }"#,
+    );
+    let events: Vec<_> = ["bad", "a", "bad", "b", "bad", "c"].map(event).into();
+    let asked = sandbox.when(&program, &events, 2).await.unwrap();
+    assert_eq!((asked.answers.len(), asked.workers_lost), (3, 2));
+    let asked = sandbox.when(&program, &events, 9).await.unwrap();
+    assert_eq!((asked.answers.len(), asked.workers_lost), (6, 3));
+    let healthy: Vec<_> = ["a", "b"].map(event).into();
+    let asked = sandbox.when(&program, &healthy, 1).await.unwrap();
+    assert_eq!((asked.answers.len(), asked.workers_lost), (2, 0));
+}
+
+async fn when(sandbox: &Sandbox, program: &Arc<Program>, events: &[Arc<Event>]) -> Vec<When> {
+    let asked = sandbox.when(program, events, u32::MAX).await.unwrap();
+    assert!(asked.answers.len() <= events.len());
+    asked.answers
 }

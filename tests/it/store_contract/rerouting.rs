@@ -83,6 +83,7 @@ fn to(which: WhichEvents, rule: &str) -> Reroute {
         which,
         to: (!rule.is_empty()).then(|| RuleId::from(rule)),
         again: false,
+        count_only: false,
     }
 }
 

@@ -1,7 +1,4 @@
-//! Rules that break the workers they run in.
-//!
-//! A rule with a recent strike never has all workers, and one with too many is put in quarantine, so that one broken
-//! rule costs the others neither their workers nor their time.
+//! The counting of strikes: which rules have lost workers lately, and how many.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -14,7 +11,7 @@ use crate::model::RuleId;
 pub(super) const RECENT: Duration = Duration::from_secs(10 * 60);
 
 /// So many strikes in that time put a rule in quarantine.
-pub(super) const STRIKES_MAX: usize = 5;
+pub const STRIKES_MAX: u32 = 5;
 
 /// The recent strikes of each rule.
 #[derive(Debug, Default)]
@@ -35,7 +32,7 @@ impl Strikes {
         let is_out = self
             .rules
             .get(rule)
-            .is_some_and(|strikes| strikes.len() >= STRIKES_MAX);
+            .is_some_and(|strikes| strikes.len() >= STRIKES_MAX as usize);
         if is_out {
             self.rules.remove(rule);
         }
