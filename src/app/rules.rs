@@ -162,7 +162,7 @@ fn warn_of_loss(before: &RuleSet, now: &RuleSet) {
         metrics::counter!("cuegate_rules_lost_total").increment(lost.len() as u64);
         tracing::warn!(
             rules = lost.join(", "),
-            "rules are not active any more: events are routed without them. If they are missing by accident, put them back; what was routed meanwhile is not routed to them again"
+            "rules are not active any more: events are routed without them. If they are missing by accident, put them back, then `cuegate events reroute --since … --rule …` brings back what was routed without them"
         );
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::decide::{Candidates, hold_back, makes_run_of, set_lane};
 use super::{RouteError, Router};
@@ -46,11 +47,13 @@ impl Router {
         rules: &RuleSet,
         candidates: &Candidates<'_>,
     ) -> Result<Vec<Decision>, RouteError> {
+        let began = Instant::now();
         self.programs.of(rules);
         let answers = self.ask(candidates).await?;
         let mut decisions = candidates.decide(answers);
         self.order(rules, candidates.events(), &mut decisions)
             .await?;
+        self.pace.took(began.elapsed());
         Ok(decisions)
     }
 

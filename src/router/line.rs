@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::decide::Candidates;
-use super::{BATCH_MAX, RouteError, Router, Step};
+use super::{RouteError, Router, Step};
 use crate::model::{Event, RuleHeader};
 use crate::store::LinedUp;
 
@@ -20,7 +20,7 @@ impl Router {
             return Ok(Step::NoRules);
         };
         let own = self.own();
-        let line = self.store.to_reroute(BATCH_MAX).await?;
+        let line = self.store.to_reroute(self.pace.events()).await?;
         if line.events.is_empty() {
             return Ok(Step::Idle);
         }

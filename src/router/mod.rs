@@ -8,6 +8,8 @@ mod asking;
 mod decide;
 mod health;
 mod line;
+mod own;
+mod pace;
 #[cfg(test)]
 mod samples;
 mod scheduler;
@@ -31,14 +33,12 @@ use crate::store::{BatchToken, Breaker, Change, Decision, Routed, Routing, Store
 use crate::telemetry::{Part, Readiness};
 
 use self::asking::Programs;
-use self::decide::{Candidates, Own, named_rule};
+use self::decide::{Candidates, named_rule};
 use self::health::Health;
+use self::own::Own;
+use self::pace::Pace;
 
 pub use self::scheduler::Scheduler;
-
-/// The most events that are decided about together. One commit for many is what makes routing fast; more than
-/// this only makes the first of them wait for the last one's `when`.
-const BATCH_MAX: usize = 256;
 
 /// How long the router sleeps when nothing tells it of an event. The store's hints come at once; this bounds
 /// what a lost one costs.
@@ -137,6 +137,7 @@ pub struct Router {
     quarantine: Arc<Quarantine>,
     observer: Arc<dyn Observer>,
     health: Health,
+    pace: Pace,
     programs: Programs,
 }
 
@@ -161,6 +162,7 @@ impl Router {
             quarantine,
             observer: Arc::new(()),
             health: Health::of(Part::Router, Readiness::new()),
+            pace: Pace::default(),
             programs: Programs::default(),
         }
     }
@@ -273,7 +275,7 @@ impl Router {
         };
         let own = self.own();
         let began = Instant::now();
-        let unrouted = self.store.unrouted(BATCH_MAX).await?;
+        let unrouted = self.store.unrouted(self.pace.events()).await?;
         if unrouted.events.is_empty() {
             return Ok(Step::Idle);
         }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::lock::BackupLock;
 use super::offline::{blocking, expect_files};
-use super::{SqliteOptions, SqliteStore, inbox, schema};
+use super::{SqliteOptions, SqliteStore, backlog, schema};
 use crate::store::StoreError;
 
 /// The version of what lies in a backup's directory.
@@ -205,7 +205,7 @@ fn position(main: &Path, inbox: &Path) -> Result<([u8; 16], i64, i64), StoreErro
         [],
         |row| row.get(0),
     )?;
-    let routed = inbox::cursor(&reader(main)?, generation)?;
+    let routed = backlog::furthest(&reader(main)?, generation)?;
     Ok((generation, routed, accepted))
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::inbox::{self, Position};
+use super::backlog::{self, Position};
 use super::rows::{event_state, run_state, time};
 use super::{pausing, routing};
 use crate::model::RuleId;
@@ -13,7 +13,7 @@ use crate::store::{ClassCount, Counts, StoreError};
 pub(super) fn counts(db: &Connection) -> Result<Counts, StoreError> {
     let position = Position::read(db)?;
     Ok(Counts {
-        unrouted: inbox::unrouted(db, position)?,
+        unrouted: backlog::unrouted(db, position)?,
         events: counters(
             db,
             "SELECT state, number FROM event_count WHERE number > 0",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::inbox::Position;
+use super::backlog::Position;
 use super::listing::{event_number, first_number, last_number, page};
 use super::pausing;
 use super::query::Query;

@@ -6,27 +6,23 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use tokio::sync::Semaphore;
 
 use super::filesystem::Floor;
 use super::lock::BackupWatch;
 use super::options::SqliteOptions;
 use super::recent::Recent;
-use super::rerouting::rules_behind;
-use super::rows::{corrupt, from_json, micros, to_json};
+use super::rows::{micros, to_json};
 use super::writer::{Class, Command, Writer};
-use crate::model::{Event, EventId, RuleId};
-use crate::store::{Accepted, BatchToken, Change, StoreError};
+use crate::model::{Event, EventId};
+use crate::store::{Accepted, Change, StoreError};
 
 /// How many routed rows one deletion takes, so that no sender waits long behind it.
 const TRIM_ROWS: i64 = 1_000;
 
 /// How many deletions are queued at a time: after a backup much has gathered, and senders need the queue too.
 const TRIMS_MAX: usize = 16;
-
-/// About the most bytes of events that are read at once.
-const SLICE_BYTES_MAX: usize = 16 << 20;
 
 /// The accepting side.
 #[derive(Debug)]
@@ -197,186 +193,5 @@ impl Entry {
             received_at: row.get(5)?,
             json: row.get(6)?,
         })
-    }
-}
-
-/// The columns of [`Entry::read`].
-pub(super) const COLUMNS: &str =
-    "SELECT number, id, key, dedup_window, source, received_at, json FROM inbox.accepted";
-
-const SELECT_ENTRY: &str = "
-    SELECT number, id, key, dedup_window, source, received_at, json FROM inbox.accepted
-    WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";
-
-/// How far an inbox is routed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) generation: [u8; 16],
-    pub(super) number: i64,
-}
-
-impl Position {
-    /// Of the inbox at hand. The inbox is read first: its snapshot is then the older one, and a row that was
-    /// deleted from it since is found as routed.
-    pub(super) fn read(db: &Connection) -> Result<Self, StoreError> {
-        let generation = db
-            .prepare_cached("SELECT id FROM inbox.generation")?
-            .query_row([], |row| row.get(0))?;
-        Ok(Self {
-            generation,
-            number: cursor(db, generation)?,
-        })
-    }
-}
-
-/// The number up to which a generation is routed; an unknown one starts at its beginning.
-pub(super) fn cursor(db: &Connection, generation: [u8; 16]) -> Result<i64, StoreError> {
-    let number = db
-        .prepare_cached("SELECT number FROM cursor WHERE generation = ?1")?
-        .query_row([generation], |row| row.get(0))
-        .optional()?;
-    Ok(number.unwrap_or(0))
-}
-
-/// The rows after a position up to a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) from: Position,
-    pub(super) last: i64,
-}
-
-impl Span {
-    /// As the store hands it out.
-    pub(super) fn token(self) -> BatchToken {
-        let mut bytes = self.from.generation.to_vec();
-        bytes.extend(self.from.number.to_be_bytes());
-        bytes.extend(self.last.to_be_bytes());
-        BatchToken(bytes)
-    }
-
-    /// As the store gets it back.
-    pub(super) fn parse(token: &BatchToken) -> Option<Self> {
-        let (generation, numbers) = token.0.split_first_chunk::<16>()?;
-        let (number, last) = numbers.split_first_chunk::<8>()?;
-        Some(Self {
-            from: Position {
-                generation: *generation,
-                number: i64::from_be_bytes(*number),
-            },
-            last: i64::from_be_bytes(last.try_into().ok()?),
-        })
-    }
-
-    /// Its rows, in order.
-    pub(super) fn entries(self, db: &Connection) -> Result<Vec<Entry>, StoreError> {
-        db.prepare_cached(SELECT_ENTRY)?
-            .query_and_then(params![self.from.number, self.last, i64::MAX], Entry::read)?
-            .collect()
-    }
-}
-
-/// What comes next for the router.
-pub(super) enum Next {
-    /// Events that can be read, at least one unless there are none at all, and the rules that may not be asked.
-    Events(Span, Vec<Event>, Vec<RuleId>),
-    /// The next row cannot be read back.
-    Unreadable(Unreadable),
-}
-
-/// A row that was accepted and cannot be read back.
-pub(super) struct Unreadable {
-    pub(super) at: Span,
-    pub(super) bytes: Vec<u8>,
-    pub(super) why: StoreError,
-}
-
-/// The first `limit` events after the cursor; they end before a row that cannot be read.
-pub(super) fn next(db: &Connection, limit: usize) -> Result<Next, StoreError> {
-    let from = Position::read(db)?;
-    let mut span = Span {
-        from,
-        last: from.number,
-    };
-    let (mut events, mut bytes) = (Vec::new(), 0_usize);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = db.prepare_cached(SELECT_ENTRY)?;
-    let mut rows = statement.query(params![from.number, i64::MAX, limit])?;
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let read = Entry::read(row).and_then(|entry| {
-            bytes += entry.json.len();
-            from_json("its JSON", &entry.json)
-        });
-        match read {
-            Ok(event) => events.push(event),
-            Err(why) if events.is_empty() => {
-                return Ok(Next::Unreadable(Unreadable {
-                    at: Span { from, last: number },
-                    bytes: row.get_ref(6)?.as_bytes().unwrap_or_default().to_vec(),
-                    why: corrupt(format_args!("row {number} of the inbox"), why),
-                }));
-            }
-            Err(_) => break,
-        }
-        span.last = number;
-        if bytes >= SLICE_BYTES_MAX {
-            break;
-        }
-    }
-    let held = if events.is_empty() {
-        Vec::new()
-    } else {
-        rules_behind(db)?
-    };
-    Ok(Next::Events(span, events, held))
-}
-
-/// Accepted events after a position. Numbers have no gaps, so nothing needs to be counted.
-pub(super) fn unrouted(db: &Connection, position: Position) -> Result<u64, StoreError> {
-    let (first, last): (Option<i64>, Option<i64>) = db
-        .prepare_cached(
-            "SELECT (SELECT min(number) FROM inbox.accepted), (SELECT max(number) FROM inbox.accepted)",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (Some(first), Some(last)) = (first, last) else {
-        return Ok(0);
-    };
-    let waiting = last - position.number.max(first - 1);
-    Ok(u64::try_from(waiting).unwrap_or(0))
-}
-
-/// An accepted event that is not routed yet. There is no index for it: few rows wait.
-pub(super) fn waiting_event(
-    db: &Connection,
-    position: Position,
-    id: EventId,
-) -> Result<Option<Event>, StoreError> {
-    let json: Option<String> = db
-        .prepare_cached(
-            "SELECT json FROM inbox.accepted WHERE number > ?1 AND id = ?2 ORDER BY number LIMIT 1",
-        )?
-        .query_row(params![position.number, id.0], |row| row.get(0))
-        .optional()?;
-    json.map(|json| from_json(format_args!("event {id}"), &json))
-        .transpose()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_reads_back_as_its_span_and_anything_else_as_none() {
-        let span = Span {
-            from: Position {
-                generation: [7; 16],
-                number: 3,
-            },
-            last: 99,
-        };
-        assert_eq!(Span::parse(&span.token()), Some(span));
-        for length in [0, 16, 31, 33] {
-            assert_eq!(Span::parse(&BatchToken(vec![1; length])), None);
-        }
     }
 }

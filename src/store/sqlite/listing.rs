@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::inbox::{self, Position};
+use super::backlog::{self, Position};
 use super::query::Query;
 use super::rows::{self, event_state, from_json, micros, select_run, time};
 use super::{absence, walking};
@@ -262,7 +262,7 @@ pub(super) fn event_number(db: &Connection, id: EventId) -> Result<Option<i64>, 
 pub(super) fn event(db: &Connection, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
     let position = Position::read(db)?;
     let Some(number) = event_number(db, id)? else {
-        let waiting = inbox::waiting_event(db, position, id)?;
+        let waiting = backlog::waiting_event(db, position, id)?;
         return Ok(waiting.map(|event| StoredEvent {
             event,
             state: EventState::Stored,

@@ -1,4 +1,12 @@
--- Schema version 3 of cuegate.db: routing again, and the failures of `when`.
+-- Schema version 3 of cuegate.db: senders take turns in routing, routing again, and the failures of `when`.
+
+-- Senders whose events are routed further than the cursor of an inbox says, and up to where.
+CREATE TABLE ahead (
+    generation BLOB    NOT NULL,
+    source     TEXT    NOT NULL,
+    number     INTEGER NOT NULL,
+    PRIMARY KEY (generation, source)
+) STRICT, WITHOUT ROWID;
 
 -- What people asked to be routed once more, in the order in which they did; rule is empty for all. Asking for the same
 -- twice changes nothing.

@@ -6,6 +6,7 @@
 
 mod absence;
 mod adopting;
+mod backlog;
 mod backup;
 mod changes;
 mod checking;
@@ -20,6 +21,7 @@ mod inbox;
 mod journal;
 mod keeping;
 mod lanes;
+mod lining_up;
 mod listing;
 mod lock;
 mod offline;
@@ -58,10 +60,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use self::backlog::{Batch, Next, Unreadable};
 use self::changes::Changes;
 use self::claiming::{Returned, Turns};
 use self::filesystem::Floor;
-use self::inbox::{Inbox, Next, Span, Unreadable};
+use self::inbox::Inbox;
 use self::lock::{BackupWatch, DirectoryLock};
 use self::reader::Readers;
 use self::writer::{Class, Command, Writer};
@@ -100,7 +103,7 @@ impl SqliteStore {
     /// Keeps a row that cannot be read apart, so that those behind it go on.
     async fn set_aside(&self, row: Unreadable) -> Result<(), StoreError> {
         tracing::error!(
-            error = %row.why,
+            error = %row.row.why,
             "an accepted event cannot be read back; its bytes are kept in the table `unreadable`"
         );
         let at = self.clock.now();
@@ -128,10 +131,14 @@ impl Counted for SqliteStore {
 impl Store for SqliteStore {
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError> {
         loop {
-            match self.readers.read(move |db| inbox::next(db, limit)).await? {
-                Next::Events(span, events, held) => {
+            match self
+                .readers
+                .read(move |db| backlog::next(db, limit))
+                .await?
+            {
+                Next::Events(batch, events, held) => {
                     return Ok(Unrouted {
-                        batch: span.token(),
+                        batch: batch.token(),
                         events,
                         held,
                     });
@@ -142,17 +149,19 @@ impl Store for SqliteStore {
     }
 
     async fn route(&self, routing: Routing) -> Result<Routed, StoreError> {
-        let Some(span) = Span::parse(&routing.batch) else {
+        let Some(batch) = Batch::parse(&routing.batch) else {
             return Ok(Routed::Stale);
         };
-        let entries = self.readers.read(move |db| span.entries(db)).await?;
+        let to = batch.to();
+        let read = move |db: &Connection| Ok((batch.entries(db)?, batch));
+        let (entries, batch) = self.readers.read(read).await?;
         let bytes = entries.iter().map(|entry| entry.json.len()).sum();
         let command = Command::new(Class::Durable, move |db| {
-            routing::route(db, span, &entries, &routing)
+            routing::route(db, &batch, &entries, &routing)
         });
         let routed = self.main.submit(command.bytes(bytes)).await?;
         if let Routed::Committed { runs, .. } = &routed {
-            self.inbox.routed_up_to(span.last);
+            self.inbox.routed_up_to(to);
             // Most events make no runs, and looking for them costs two transactions.
             if !runs.is_empty() {
                 self.changes.announce(Change::Claimable);

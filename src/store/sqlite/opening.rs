@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
+use super::backlog;
 use super::changes::Changes;
 use super::claiming::Turns;
 use super::filesystem::{self, Floor};
-use super::inbox::{self, Inbox};
+use super::inbox::Inbox;
 use super::lock::{BackupWatch, DirectoryLock};
 use super::reader::Readers;
 use super::writer::{Rules, Writer};
@@ -112,7 +113,7 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
 /// is routed from its beginning, and events that are known already are recognized by their keys.
 pub(super) fn align(main: &Connection, inbox: &Connection) -> Result<i64, StoreError> {
     let generation = inbox.query_row("SELECT id FROM generation", [], |row| row.get(0))?;
-    let routed = inbox::cursor(main, generation)?;
+    let routed = backlog::furthest(main, generation)?;
     let (last, before_first): (i64, i64) = inbox.query_row(
         "SELECT coalesce(max(seq), 0), coalesce((SELECT min(number) - 1 FROM accepted), 0)
          FROM sqlite_sequence WHERE name = 'accepted'",

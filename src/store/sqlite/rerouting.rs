@@ -5,23 +5,19 @@
 //! `reroute` has what people asked for.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::event_lists::{self, Place};
-use super::listing::event_number;
+use super::lining_up::{Found, find, line_up};
 use super::routing::{self, Desk};
 use super::rows::{from_json, to_json};
 use super::writer::{Class, Command};
 use super::{SqliteStore, failing, pausing};
 use crate::model::{Event, EventState, RuleId};
 use crate::store::{
-    BatchToken, Change, Decision, InLine, LinedUp, Reroute, ReroutePage, Rerouting, Routed,
-    Routing, StoreError, ToReroute, WhenFailures, WhichEvents,
+    BatchToken, Change, Decision, InLine, LinedUp, Reroute, Rerouting, Routed, Routing, StoreError,
+    ToReroute, WhenFailures,
 };
-
-/// How many events one page of a filter puts in line, so that no write waits long behind it.
-const PAGE: usize = 2_000;
 
 /// About the most bytes of events that are read at once.
 const SLICE_BYTES_MAX: usize = 16 << 20;
@@ -123,105 +119,6 @@ fn held_rules(db: &Connection) -> Result<Vec<RuleId>, StoreError> {
         rules.push(RuleId(rule));
     }
     Ok(rules)
-}
-
-struct Found {
-    events: Vec<i64>,
-    in_line: InLine,
-}
-
-/// The numbers of the events that a request means, a page of them.
-fn find(db: &Connection, which: &WhichEvents) -> Result<Found, StoreError> {
-    let mut found = Found {
-        events: Vec::new(),
-        in_line: InLine::default(),
-    };
-    match which {
-        WhichEvents::Ids(ids) => {
-            for id in ids {
-                match event_number(db, *id)? {
-                    Some(number) => found.events.push(number),
-                    None => found.in_line.unknown.push(*id),
-                }
-            }
-            found.events.sort_unstable();
-        }
-        WhichEvents::Matching {
-            filter,
-            failed,
-            page,
-        } => {
-            let page = match page {
-                Some(page) => *page,
-                None => ReroutePage {
-                    after: 0,
-                    up_to: newest(db)?,
-                },
-            };
-            for mut query in event_lists::queries(db, filter, &Place::Newest)? {
-                query.bound("number > ?", page.after);
-                query.bound("number <= ?", page.up_to);
-                if let Some(rule) = failed {
-                    query.bound(
-                        "number IN (SELECT event FROM when_failed WHERE rule = ?)",
-                        rule.as_str().to_owned(),
-                    );
-                }
-                let sql = format!(
-                    "SELECT number FROM event {} {} ORDER BY number LIMIT ?",
-                    query.by,
-                    query.condition()
-                );
-                let numbers = db
-                    .prepare_cached(&sql)?
-                    .query_map(params_from_iter(query.values_and(PAGE)), |row| row.get(0))?
-                    .collect::<Result<Vec<i64>, _>>()?;
-                found.events.extend(numbers);
-            }
-            found.events.sort_unstable();
-            found.events.truncate(PAGE);
-            if found.events.len() == PAGE {
-                found.in_line.next = found.events.last().map(|last| ReroutePage {
-                    after: *last,
-                    ..page
-                });
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn newest(db: &Connection) -> Result<i64, StoreError> {
-    Ok(db
-        .prepare_cached("SELECT coalesce(max(number), 0) FROM event")?
-        .query_row([], |row| row.get(0))?)
-}
-
-/// Puts events in line; answers how many stand there, and how many have no payload any more.
-fn line_up(
-    db: &Connection,
-    events: &[i64],
-    rule: &str,
-    again: bool,
-) -> Result<(usize, usize), StoreError> {
-    let (mut stand, mut pruned) = (0, 0);
-    for event in events {
-        let whole: Option<bool> = db
-            .prepare_cached("SELECT pruned_at IS NULL FROM event WHERE number = ?1")?
-            .query_row([event], |row| row.get(0))
-            .optional()?;
-        if whole != Some(true) {
-            pruned += 1;
-            continue;
-        }
-        stand += db
-            .prepare_cached(
-                "INSERT INTO reroute (event, rule, again) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (rule, event) DO UPDATE SET again = max(again, excluded.again)",
-            )?
-            .execute(params![event, rule, again])?;
-    }
-    Ok((stand, pruned))
 }
 
 enum Front {

@@ -219,8 +219,8 @@ fn make_ready(stage: &Path, manifest: &Manifest, now: Timestamp) -> Result<(u64,
     };
     pausing::pause(&transaction, &pause)?;
     transaction.commit()?;
-    let position = super::inbox::Position::read(&db)?;
-    let unrouted = super::inbox::unrouted(&db, position)?;
+    let position = super::backlog::Position::read(&db)?;
+    let unrouted = super::backlog::unrouted(&db, position)?;
     super::offline::close(db)?;
     for file in [&main, &inbox] {
         let sync = File::open(file).and_then(|file| file.sync_all());

@@ -1,12 +1,13 @@
 //! Moves events from the inbox to where they are kept, with what was decided about them, exactly once.
 //!
-//! The cursor moves in the same transaction, and only if it still stands where the batch began and the rule
-//! set that decided is still the active one. Repeated deliveries are told for certain here.
+//! The cursor moves in the same transaction, and only if nobody else has routed any of the batch and the rule set that
+//! decided is still the active one. Repeated deliveries are told for certain here.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::inbox::{self, Entry, Position, Span, Unreadable};
+use super::backlog::{Batch, Unreadable};
+use super::inbox::Entry;
 use super::placing::{Newcomer, place};
 use super::rows::{from_json, micros, to_json};
 use super::{circle, failing, waits};
@@ -16,15 +17,14 @@ use crate::store::{Breaker, Decision, NewRun, Routed, Routing, StoreError};
 /// Commits a routing, or finds that it came too late.
 pub(super) fn route(
     db: &Connection,
-    span: Span,
+    batch: &Batch,
     entries: &[Entry],
     routing: &Routing,
 ) -> Result<Routed, StoreError> {
     let Some((rule_set, active)) = active_rule_set(db)? else {
         return Ok(Routed::Stale);
     };
-    let standing = inbox::cursor(db, span.from.generation)?;
-    if active != routing.rule_set || standing != span.from.number {
+    if active != routing.rule_set || !batch.stands(db)? {
         return Ok(Routed::Stale);
     }
     expect_as_many(entries.len(), routing)?;
@@ -51,7 +51,7 @@ pub(super) fn route(
             None => duplicates.push(place),
         }
     }
-    move_cursor(db, span.from, span.last)?;
+    batch.done(db)?;
     Ok(Routed::Committed {
         events,
         duplicates,
@@ -184,30 +184,26 @@ impl<'a> Desk<'a> {
     }
 }
 
-fn move_cursor(db: &Connection, from: Position, to: i64) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "INSERT INTO cursor (generation, number) VALUES (?1, ?2)
-         ON CONFLICT (generation) DO UPDATE SET number = excluded.number",
-    )?
-    .execute(params![from.generation, to])?;
-    Ok(())
-}
-
 /// Keeps the bytes of a row that nobody can decide about, and goes on behind it.
 pub(super) fn set_aside(
     db: &Connection,
-    row: &Unreadable,
+    unreadable: &Unreadable,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let from = row.at.from;
-    if inbox::cursor(db, from.generation)? != from.number {
+    if !unreadable.batch.stands(db)? {
         return Ok(false);
     }
+    let row = &unreadable.row;
     db.prepare_cached(
         "INSERT INTO unreadable (generation, number, bytes, set_aside_at) VALUES (?1, ?2, ?3, ?4)",
     )?
-    .execute(params![from.generation, row.at.last, row.bytes, micros(at)])?;
-    move_cursor(db, from, row.at.last)?;
+    .execute(params![
+        unreadable.generation,
+        row.number,
+        row.bytes,
+        micros(at)
+    ])?;
+    unreadable.batch.done(db)?;
     Ok(true)
 }
 

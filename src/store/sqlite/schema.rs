@@ -31,7 +31,7 @@ pub(super) const MAIN: Schema = Schema {
 /// `inbox.db`: what was accepted and not yet routed. The letters are `CUEI`.
 pub(super) const INBOX: Schema = Schema {
     application_id: 0x4355_4549,
-    steps: &[include_str!("inbox_1.sql")],
+    steps: &[include_str!("inbox_1.sql"), include_str!("inbox_2.sql")],
 };
 
 /// A checkpoint every 64 MiB: fewer of them write a page that changes often fewer times. The log keeps its

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::inbox::{self, Position};
+use super::backlog::{self, Position};
 use super::keeping::log_bytes;
 use super::offline::{blocking, expect_files};
 use super::rows::{micros, time};
@@ -132,7 +132,7 @@ fn gather(db: &Connection, cut: &Cut) -> Result<Stats, StoreError> {
         events,
         oldest_event,
         newest_event: moment(db, "SELECT max(received_at) FROM event", &[])?,
-        unrouted: inbox::unrouted(db, position)?,
+        unrouted: backlog::unrouted(db, position)?,
         oldest_unrouted: moment(
             db,
             "SELECT min(received_at) FROM inbox.accepted WHERE number > ?1",

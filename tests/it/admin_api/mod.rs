@@ -7,6 +7,7 @@
 
 mod document;
 mod lists;
+mod rerouting;
 mod verbs;
 
 use std::sync::Arc;

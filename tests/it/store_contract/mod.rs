@@ -31,6 +31,7 @@ pub(crate) mod retrying;
 pub(crate) mod routing;
 pub(crate) mod signals;
 pub(crate) mod states;
+pub(crate) mod turns;
 pub(crate) mod waiting;
 pub(crate) mod walks;
 
@@ -80,6 +81,13 @@ macro_rules! store_contract {
                 only_recent_echoes_of_the_same_rule_and_object_make_a_circle,
                 behind_a_circle_runs_wait_and_are_not_parked_one_by_one,
                 the_active_rule_set_survives_and_earlier_ones_are_kept;
+            turns:
+                a_sender_of_little_does_not_wait_behind_a_flood,
+                senders_take_turns_and_each_keeps_its_order,
+                what_a_sender_leaves_of_its_share_is_for_the_others,
+                what_was_routed_ahead_is_not_routed_again_after_a_crash,
+                a_batch_of_several_senders_is_routed_once,
+                what_is_not_routed_is_counted_with_what_is_ahead;
             rerouting:
                 what_a_quarantine_holds_back_stands_in_line_after_its_release,
                 a_rule_that_is_behind_gets_newer_events_after_the_older_ones,

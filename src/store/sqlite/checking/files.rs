@@ -34,8 +34,10 @@ pub(super) const PROMISES: &[Promise] = &[
         // The cursor is read first, so that the inbox is seen at the same moment or later.
         search: Search::Sql(
             "SELECT 'inbox.db', 'it ends at number ' || last || ', but is routed up to number ' || number, 0, 0
-             FROM (SELECT number, coalesce((SELECT seq FROM inbox.sqlite_sequence WHERE name = 'accepted'), 0) AS last
-                   FROM cursor WHERE generation = (SELECT id FROM inbox.generation))
+             FROM (SELECT max(number) AS number,
+                          coalesce((SELECT seq FROM inbox.sqlite_sequence WHERE name = 'accepted'), 0) AS last
+                   FROM (SELECT generation, number FROM cursor UNION ALL SELECT generation, number FROM ahead)
+                   WHERE generation = (SELECT id FROM inbox.generation))
              WHERE number > last",
         ),
         remedy: "it becomes a new generation and is routed from its beginning; known events are recognized",

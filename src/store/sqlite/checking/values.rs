@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use super::super::inbox::{self, Entry, Position};
+use super::super::backlog::{self, Position};
+use super::super::inbox::Entry;
 use super::super::pruning::KeyOf;
 use super::super::rows::{self, from_json, select_run, time, to_json};
 use super::super::{journal, pausing, waits};
@@ -324,7 +325,7 @@ pub(super) fn accepted(db: &Connection) -> Result<Vec<Break>, StoreError> {
         let _: Event = from_json("its payload", &entry.json)?;
         Ok(())
     };
-    let sql = format!("{} WHERE number > {from}", inbox::COLUMNS);
+    let sql = format!("{} WHERE number > {from}", backlog::COLUMNS);
     unreadable(db, &sql, read, numbered("row of the inbox number"))
 }
 
