@@ -122,28 +122,32 @@ pub(super) struct ReplayEvents {
     /// The events
     #[arg(value_name = "EVENT", required = true)]
     events: Vec<String>,
-    /// Only to this rule
-    #[arg(
-        long,
-        conflicts_with = "all_rules",
-        required_unless_present = "all_rules"
-    )]
-    rule: Option<String>,
-    /// To every active rule that wants them
-    #[arg(long)]
-    all_rules: bool,
+    #[command(flatten)]
+    to: Rules,
     #[command(flatten)]
     decision: Decision,
     #[command(flatten)]
     common: Common,
 }
 
+/// Which rules a replay is for.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Rules {
+    /// Only to this rule
+    #[arg(long)]
+    rule: Option<String>,
+    /// To every active rule that wants them
+    #[arg(long)]
+    all_rules: bool,
+}
+
 impl ReplayEvents {
     pub(super) async fn run(self, terminal: &mut Terminal) -> Result<Exit, Failed> {
         let gateway = self.common.open()?;
         let mut body = self.decision.body();
-        body.extend(self.rule.map(|rule| ("rule".to_owned(), json!(rule))));
-        body.insert("all_rules".to_owned(), json!(self.all_rules));
+        body.extend(self.to.rule.map(|rule| ("rule".to_owned(), json!(rule))));
+        body.insert("all_rules".to_owned(), json!(self.to.all_rules));
         body.insert("yes".to_owned(), json!(self.decision.yes));
         let mut all = Rerouted::default();
         for event in &self.events {

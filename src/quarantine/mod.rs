@@ -10,12 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use self::strikes::{RECENT, Strikes};
+use self::strikes::{RECENT, STRIKES_MAX, Strikes};
 use crate::clock::SharedClock;
 use crate::model::{RuleId, RuleVersion, format_duration};
 use crate::store::{Pause, PauseScope, Store, StoreError};
-
-pub use self::strikes::STRIKES_MAX;
 
 /// Workers that a rule has lost.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +81,11 @@ impl Quarantine {
         };
         self.store.pause(pause).await?;
         Ok(true)
+    }
+
+    /// How many more workers a rule may lose before it is in quarantine.
+    pub fn strikes_left(&self, rule: &RuleId) -> u32 {
+        self.strikes().left(rule, Instant::now())
     }
 
     /// How many runs of each rule with a recent strike may be claimed, so that together they leave a worker to others.

@@ -11,7 +11,7 @@ use crate::model::RuleId;
 pub(super) const RECENT: Duration = Duration::from_secs(10 * 60);
 
 /// So many strikes in that time put a rule in quarantine.
-pub const STRIKES_MAX: u32 = 5;
+pub(super) const STRIKES_MAX: u32 = 5;
 
 /// The recent strikes of each rule.
 #[derive(Debug, Default)]
@@ -37,6 +37,13 @@ impl Strikes {
             self.rules.remove(rule);
         }
         is_out
+    }
+
+    /// How many more workers a rule may lose before it is out.
+    pub(super) fn left(&mut self, rule: &RuleId, now: Instant) -> u32 {
+        self.forget(now);
+        let strikes = self.rules.get(rule).map_or(0, VecDeque::len);
+        STRIKES_MAX.saturating_sub(u32::try_from(strikes).unwrap_or(u32::MAX))
     }
 
     /// How many runs of each rule with a recent strike may be claimed, so that together they leave a worker to others.
@@ -102,6 +109,16 @@ mod tests {
         assert!(!strikes.record(&rule("a"), 4, now));
         assert!(!strikes.record(&rule("b"), 4, now));
         assert!(strikes.record(&rule("a"), 2, now));
+    }
+
+    #[test]
+    fn what_a_rule_may_still_lose_grows_again_with_time() {
+        let (mut strikes, now) = (Strikes::default(), Instant::now());
+        assert_eq!(strikes.left(&rule("a"), now), STRIKES_MAX);
+        strikes.record(&rule("a"), 3, now);
+        assert_eq!(strikes.left(&rule("a"), now), STRIKES_MAX - 3);
+        assert_eq!(strikes.left(&rule("b"), now), STRIKES_MAX);
+        assert_eq!(strikes.left(&rule("a"), now + RECENT), STRIKES_MAX);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::decide::{Candidates, hold_back, makes_run_of, set_lane};
 use super::{RouteError, Router};
 use crate::engine::When;
 use crate::model::{Event, Program, RuleHeader, RuleId, RuleSet, RuleSetId};
-use crate::quarantine::{STRIKES_MAX, Strike};
+use crate::quarantine::Strike;
 use crate::sandbox::Answers;
 use crate::store::Decision;
 
@@ -61,7 +61,8 @@ impl Router {
     async fn ask(&self, candidates: &Candidates<'_>) -> Result<Vec<Vec<When>>, RouteError> {
         let questions = candidates.to_ask().map(|(header, events)| async move {
             let program = self.program(header)?;
-            let answers = self.scripts.when(program, &events, STRIKES_MAX).await;
+            let workers_max = self.quarantine.strikes_left(&header.rule);
+            let answers = self.scripts.when(program, &events, workers_max).await;
             self.answered("`when`", header, &events, answers).await
         });
         try_join_all(questions).await
@@ -84,7 +85,8 @@ impl Router {
             }
             let program = self.program(header)?;
             let asked: Vec<Arc<Event>> = places.iter().map(|&at| Arc::clone(&events[at])).collect();
-            let lanes = self.scripts.lane(program, &asked, STRIKES_MAX).await;
+            let workers_max = self.quarantine.strikes_left(&header.rule);
+            let lanes = self.scripts.lane(program, &asked, workers_max).await;
             let lanes = self.answered("`lane`", header, &asked, lanes).await?;
             let unasked = places[lanes.len()..].iter();
             unasked.for_each(|&at| hold_back(&mut decisions[at], header));

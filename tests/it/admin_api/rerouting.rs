@@ -100,10 +100,11 @@ async fn events_are_named_by_ids_or_by_a_filter_and_never_all_by_accident() {
             .await
             .refused(400, &[words]);
     }
-    let asked = json!({ "failed": "tag", "rule": "tga" });
-    desk.post("/events/reroute", &asked)
-        .await
-        .refused(404, &["no active rule `tga`", "did you mean `tag`"]);
+    let asked = json!({ "failed": "tag", "rule": "news/clp" });
+    desk.post("/events/reroute", &asked).await.refused(
+        404,
+        &["no active rule `news/clp`", "did you mean `news/clip`"],
+    );
 }
 
 #[tokio::test]

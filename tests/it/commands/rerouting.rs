@@ -131,7 +131,9 @@ async fn what_a_mistaken_when_missed_is_routed_after_the_fix() {
 async fn a_rule_whose_when_exhausts_its_workers_is_released_by_a_person() {
     let simulator = simulated(json!({ "assets": [{ "id": ASSET, "title": "x" }] })).await;
     let endless = rule("let n = 0; while n < 100000000 { n += 1; } true");
-    let mut gateway = Gateway::started(&simulator, &[("tag.rhai", &endless)]).await;
+    let mut gateway = Gateway::new(&simulator, &[("tag.rhai", &endless)]);
+    gateway.replace("[sandbox]", "[sandbox]\noperations = 1_000_000_000");
+    gateway.start().await;
     for number in 1..=7 {
         gateway.accepted(&arrival(number), &[]).await;
     }

@@ -87,7 +87,8 @@ macro_rules! store_contract {
                 what_a_sender_leaves_of_its_share_is_for_the_others,
                 what_was_routed_ahead_is_not_routed_again_after_a_crash,
                 a_batch_of_several_senders_is_routed_once,
-                what_is_not_routed_is_counted_with_what_is_ahead;
+                what_is_not_routed_is_counted_with_what_is_ahead,
+                any_mixture_of_senders_batches_and_crashes_routes_each_event_once_in_order;
             rerouting:
                 what_a_quarantine_holds_back_stands_in_line_after_its_release,
                 a_rule_that_is_behind_gets_newer_events_after_the_older_ones,

@@ -1,6 +1,14 @@
 //! Senders take turns in routing: a flood of one does not delay another, and each keeps its order.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
 use super::*;
+
+const SENDERS: [&str; 3] = ["a", "b", "c"];
 
 /// An event of a sender.
 fn of(source: &str, number: u32) -> Event {
@@ -158,4 +166,104 @@ pub(crate) async fn what_is_not_routed_is_counted_with_what_is_ahead(place: &dyn
         assert_eq!(u64::try_from(listed).unwrap(), left);
     }
     assert_eq!(left, 0);
+}
+
+/// What may happen, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    /// So many events of a sender are accepted.
+    Accept(usize, u32),
+    /// A batch of at most so many is routed.
+    Route(usize),
+    /// A batch is handed out, another one is routed, and the first one comes too late.
+    Race(usize, usize),
+    /// The process dies.
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..SENDERS.len(), 1_u32..12).prop_map(|(sender, count)| Step::Accept(sender, count)),
+        4 => (1_usize..10).prop_map(Step::Route),
+        1 => (1_usize..10, 1_usize..10).prop_map(|(one, other)| Step::Race(one, other)),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// What was accepted and what of it was routed, by sender.
+#[derive(Default)]
+struct Ledger {
+    accepted: BTreeMap<String, u32>,
+    routed: BTreeMap<String, u32>,
+}
+
+impl Ledger {
+    /// The numbers of a sender are 0, 1, 2 and so on, so the next one is the number of those before.
+    fn take(&mut self, names: &[String]) {
+        for name in names {
+            let (sender, number) = name.split_once(' ').unwrap();
+            let next = self.routed.entry(sender.to_owned()).or_default();
+            assert_eq!(
+                number,
+                next.to_string(),
+                "{sender} keeps its order, each once"
+            );
+            *next += 1;
+        }
+    }
+
+    fn waiting(&self) -> BTreeMap<&str, u32> {
+        let left = |(sender, accepted): (&'_ String, &u32)| {
+            accepted - self.routed.get(sender).copied().unwrap_or(0)
+        };
+        self.accepted
+            .iter()
+            .map(|entry| (entry.0.as_str(), left(entry)))
+            .filter(|(_, left)| *left > 0)
+            .collect()
+    }
+}
+
+pub(crate) async fn any_mixture_of_senders_batches_and_crashes_routes_each_event_once_in_order(
+    place: &dyn Place,
+) {
+    let mut runner = TestRunner::default();
+    let mut store = open(place).await;
+    let mut ledger = Ledger::default();
+    for _ in 0..300 {
+        match step().new_tree(&mut runner).unwrap().current() {
+            Step::Accept(sender, count) => {
+                let sender = SENDERS[sender];
+                let first = ledger.accepted.entry(sender.to_owned()).or_default();
+                let events = (*first..*first + count).map(|number| of(sender, number));
+                store.accept(events.collect()).await.unwrap();
+                *first += count;
+            }
+            Step::Route(limit) => {
+                let waiting: Vec<String> =
+                    ledger.waiting().keys().map(ToString::to_string).collect();
+                let names = route_one_batch(&*store, limit).await;
+                for sender in waiting {
+                    let has_turn = names.iter().any(|name| name.starts_with(&sender));
+                    assert!(has_turn, "{sender} waits and has no turn in {names:?}");
+                }
+                ledger.take(&names);
+            }
+            Step::Race(one, other) => {
+                let late = store.unrouted(one).await.unwrap();
+                let names = route_one_batch(&*store, other).await;
+                ledger.take(&names);
+                let decisions = vec![routed(Vec::new()); late.events.len()];
+                let late = store.route(routing(late.batch, decisions)).await.unwrap();
+                let is_idle = names.is_empty();
+                assert!(is_idle || late == Routed::Stale, "{late:?}");
+            }
+            Step::Crash => {
+                drop(store);
+                store = place.open().await;
+            }
+        }
+        let left: u32 = ledger.waiting().values().sum();
+        assert_eq!(store.counts().await.unwrap().unrouted, u64::from(left));
+    }
 }
