@@ -378,6 +378,30 @@ async fn an_older_copy_of_the_inbox_loses_no_new_event() {
 }
 
 #[tokio::test]
+async fn an_older_copy_of_the_inbox_loses_no_event_of_a_sender_that_was_further() {
+    let directory = Directory::new();
+    let store = open(&directory).await;
+    let flood = |numbers: std::ops::Range<u32>| numbers.map(|number| turns::of("flood", number));
+    store.accept(flood(0..10).collect()).await.unwrap();
+    store.close().await.unwrap();
+    let inbox = directory.0.path().join("inbox.db");
+    let copy = std::fs::read(&inbox).unwrap();
+    let store = directory.open().await;
+    store.accept(flood(10..20).collect()).await.unwrap();
+    store.accept(vec![turns::of("quiet", 1)]).await.unwrap();
+    let routed = turns::route_one_batch(&*store, 4).await;
+    assert!(routed.contains(&"quiet 1".to_owned()), "{routed:?}");
+    store.close().await.unwrap();
+    lose_the_inbox(&directory).await;
+    std::fs::write(&inbox, copy).unwrap();
+    // The copy goes further than the cursor, but not as far as the quiet sender was routed.
+    let store = directory.open().await;
+    store.accept(vec![turns::of("quiet", 2)]).await.unwrap();
+    let routed = turns::route_one_batch(&*store, 100).await;
+    assert!(routed.contains(&"quiet 2".to_owned()), "{routed:?}");
+}
+
+#[tokio::test]
 async fn claiming_waking_and_listing_use_an_index() {
     let directory = Directory::new();
     directory.open().await.close().await.unwrap();
