@@ -28,6 +28,7 @@ use cuegate::clock::SystemClock;
 use cuegate::config::Config;
 use cuegate::engine::{EngineLimits, Rule, When};
 use cuegate::model::{Event, Program, RuleSet};
+use cuegate::quarantine::Quarantine;
 use cuegate::router::{Router, Step};
 use cuegate::sandbox::Sandbox;
 use cuegate::store::{SqliteOptions, SqliteStore, Store};
@@ -86,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
             rules.subscribe(),
             own.subscribe(),
             Arc::new(SystemClock),
+            Arc::new(Quarantine::new(Arc::clone(&store), Arc::new(SystemClock))),
         ),
         store,
         sandbox: Arc::clone(&sandbox),

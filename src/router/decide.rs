@@ -282,7 +282,7 @@ fn concurrency_of(header: &RuleHeader, event: &Event) -> Concurrency {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::samples::{button, event, rule, set};
     use super::*;

@@ -32,7 +32,7 @@ pub enum WhichEvents {
     /// Routed events, oldest first and a page at a time.
     Matching {
         /// What they have in common; its `before` and `limit` are not looked at.
-        filter: EventFilter,
+        filter: Box<EventFilter>,
         /// Only those on which `when` or `lane` of this rule failed.
         failed: Option<RuleId>,
         /// What the page before said; the first one when empty.

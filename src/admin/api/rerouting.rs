@@ -12,7 +12,7 @@ use super::filters::{EventsAsked, PageLength, event_id};
 use super::{Api, Refusal};
 use crate::admin::views::{FailurePlace, FailurePlaces, Problem, Rerouted};
 use crate::model::{EventId, RuleId};
-use crate::store::{EventFilter, Repeats, Reroute, ReroutePage, RunFilter, WhichEvents};
+use crate::store::{Repeats, Reroute, ReroutePage, RunFilter, WhichEvents};
 
 /// The most events that are named one by one in a request.
 const EVENTS_MAX: usize = 500;
@@ -85,10 +85,7 @@ impl RerouteTold {
             (true, true) => {
                 let asked: EventsAsked = understood(self.filter)?;
                 Ok(WhichEvents::Matching {
-                    filter: EventFilter {
-                        limit: 0,
-                        ..asked.filter(api.now())?
-                    },
+                    filter: Box::new(asked.filter(api.now())?),
                     failed: self.failed.map(RuleId),
                     page,
                 })

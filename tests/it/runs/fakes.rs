@@ -178,8 +178,19 @@ impl runner::Scripts for Rules {
         let lanes = self.lanes.lock().unwrap();
         let lane = lanes.get(program.rule.as_str()).cloned();
         let lane = lane.expect("a rule that is asked for lanes has them");
-        let answer = |event: &Event| lane(event).map_err(|failure| *failure);
-        Ok(self.answers(program, events, workers_max, answer, Err))
+        let fail = |failure| Err(Box::new(failure));
+        let boxed = self.answers(program, events, workers_max, |event| lane(event), fail);
+        let mut answers = Vec::new();
+        for answer in boxed.answers {
+            answers.push(match answer {
+                Ok(key) => Ok(key),
+                Err(failure) => Err(*failure),
+            });
+        }
+        Ok(Answers {
+            answers,
+            workers_lost: boxed.workers_lost,
+        })
     }
 }
 

@@ -89,10 +89,10 @@ fn to(which: WhichEvents, rule: &str) -> Reroute {
 
 fn when_failed(page: Option<ReroutePage>) -> WhichEvents {
     WhichEvents::Matching {
-        filter: EventFilter {
+        filter: Box::new(EventFilter {
             states: vec![EventState::WhenFailed],
             ..EventFilter::default()
-        },
+        }),
         failed: None,
         page,
     }
@@ -380,10 +380,10 @@ pub(crate) async fn a_filter_puts_its_events_in_line_page_by_page_and_no_newer_o
     assert_eq!(events, 3_001);
 
     let of_b = WhichEvents::Matching {
-        filter: EventFilter {
+        filter: Box::new(EventFilter {
             since: Some(at(0)),
             ..EventFilter::default()
-        },
+        }),
         failed: Some("b".into()),
         page: None,
     };
