@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::death::{Budget, Death, Stage, Strikes};
+use super::gates::Party;
 use super::process::Worker;
 use super::protocol::{Answer, Base, Request};
 use super::{Sandbox, SandboxError, too_large};
@@ -74,7 +75,10 @@ impl Sandbox {
             journal,
             marks,
         };
-        let mut lease = self.pool.lease(|worker| marks.known_to(worker)).await?;
+        let mut lease = self
+            .pool
+            .lease(Party::Runs(rule), |worker| marks.known_to(worker))
+            .await?;
         let begun = Instant::now();
         let budget = self.budget(Stage::Advance);
         let mut strikes = Strikes::default();

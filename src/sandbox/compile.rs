@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::death::{Budget, Cause, Death, Stage, Strikes};
+use super::gates::Party;
 use super::protocol::{Answer, Request};
 use super::{Sandbox, SandboxError};
 use crate::engine::Compiled;
@@ -109,7 +110,7 @@ impl Sandbox {
             cpu,
             wall: self.config.wall.max(cpu.saturating_mul(10)),
         };
-        let mut lease = self.pool.lease(|_any| false).await?;
+        let mut lease = self.pool.lease(Party::Compiler, |_any| false).await?;
         let mut strikes = Strikes::default();
         loop {
             let worker = lease.worker();

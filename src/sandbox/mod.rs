@@ -9,6 +9,7 @@ mod advance;
 mod compile;
 mod containment;
 mod death;
+mod gates;
 mod pool;
 mod process;
 mod protocol;

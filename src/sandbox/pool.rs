@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use super::SandboxError;
+use super::gates::{Gates, Party, Passed};
 use super::process::Worker;
 use super::protocol::{Layers, Setup};
 use super::roll::Roll;
@@ -28,6 +29,7 @@ pub(super) struct Pool {
     setup: Setup,
     size: u32,
     permits: Arc<Semaphore>,
+    gates: Gates,
     idle: Mutex<Vec<Worker>>,
     /// As the first worker said; the others are made alike.
     layers: Layers,
@@ -57,6 +59,7 @@ impl Pool {
         tracing::info!(workers, ?layers, "The sandbox has started its workers.");
         Ok(Arc::new(Self {
             permits: Arc::new(Semaphore::new(idle.len())),
+            gates: Gates::new(idle.len()),
             program,
             setup,
             size,
@@ -67,11 +70,14 @@ impl Pool {
         }))
     }
 
-    /// Waits for a worker, first come, first served; among several, one that `prefer` likes.
+    /// Waits for a worker: parties take turns, and inside a party it is first come, first served. Among several
+    /// workers, one that `prefer` likes.
     pub(super) async fn lease(
         self: &Arc<Self>,
+        party: Party,
         prefer: impl Fn(&Worker) -> bool,
     ) -> Result<Lease, SandboxError> {
+        let passed = self.gates.pass(party).await;
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
@@ -80,6 +86,7 @@ impl Pool {
             pool: Arc::clone(self),
             worker: None,
             permit: Some(permit),
+            _passed: passed,
         };
         if *self.stopping.borrow() {
             return Err(SandboxError::Stopping);
@@ -186,6 +193,7 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     worker: Option<Worker>,
     permit: Option<OwnedSemaphorePermit>,
+    _passed: Passed,
 }
 
 impl Lease {

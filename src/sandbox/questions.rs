@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::death::{Budget, Death, Stage, Strikes};
+use super::gates::Party;
 use super::process::Worker;
 use super::protocol::{Answer, Request};
 use super::{Sandbox, SandboxError, too_large};
@@ -116,7 +117,12 @@ impl Sandbox {
         }
         let number = self.number_of(program);
         let budget = self.budget(question.stage);
-        let mut lease = self.pool.lease(|worker| worker.rules.holds(number)).await?;
+        let mut lease = self
+            .pool
+            .lease(Party::Questions(number), |worker| {
+                worker.rules.holds(number)
+            })
+            .await?;
         let mut strikes = Strikes::default();
         while answers.len() < events.len() {
             if let Err(failure) = self.load(&mut lease, program, number).await? {

@@ -5,6 +5,7 @@ mod contained;
 mod deaths;
 mod limits;
 mod runs;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::fs;
