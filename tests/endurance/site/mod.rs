@@ -2,7 +2,7 @@
 //! Trouble of any kind is made around it; what it promised is judged when all has come to rest.
 
 mod cases;
-mod census;
+pub(crate) mod census;
 mod evidence;
 mod lanes;
 mod person;
