@@ -156,13 +156,13 @@ impl Gateway {
         self.rules.load().await
     }
 
-    /// Waits until every accepted event is routed and no run is queued or running; false at the deadline.
+    /// Waits until every accepted event is routed and every run has ended or is a person's; false at the deadline.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn settled_within(&self, within: Duration) -> Result<bool, StoreError> {
-        use crate::model::RunState::{Queued, Running};
+        use crate::model::RunState::{Queued, Running, Waiting};
         let deadline = tokio::time::Instant::now() + within;
         loop {
             let changed = self
@@ -172,7 +172,7 @@ impl Gateway {
             let busy = counts
                 .runs
                 .iter()
-                .any(|(state, count)| matches!(state, Queued | Running) && *count > 0);
+                .any(|(state, count)| matches!(state, Queued | Running | Waiting) && *count > 0);
             if counts.unrouted == 0 && !busy {
                 return Ok(true);
             }
@@ -236,6 +236,7 @@ fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Op
         observer: Arc::new(Observed(Arc::clone(&parts.observer))),
         targets: Arc::new(targets),
         job_polling: job_polling(&config.iconik),
+        timers: parts.timers,
         ..runner::Options::default()
     }
 }

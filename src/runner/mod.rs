@@ -186,6 +186,19 @@ pub struct Options {
     pub targets: Arc<Egress>,
     /// How often the jobs that runs wait for are looked at.
     pub job_polling: JobPolling,
+    /// What becomes of `sleep` and `wait_for`.
+    pub timers: Timers,
+}
+
+/// What becomes of a run that waits for the time or for an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timers {
+    /// It waits.
+    #[default]
+    Real,
+    /// It goes on at once, as if the time had passed and no event had come: for somebody who tries a rule. What the
+    /// script takes for the time goes on by as much; the clock of everything else does not.
+    Immediate,
 }
 
 impl Default for Options {
@@ -200,6 +213,7 @@ impl Default for Options {
             observer: Arc::new(()),
             targets: Arc::new(Egress::none()),
             job_polling: JobPolling::default(),
+            timers: Timers::default(),
         }
     }
 }
@@ -240,6 +254,7 @@ impl Runner {
             since: clock.now(),
             index_lag: options.index_lag,
             call_timeout: options.call_timeout,
+            timers: options.timers,
         };
         let driver = Driver {
             door,
