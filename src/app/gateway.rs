@@ -87,7 +87,7 @@ impl Gateway {
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             Arc::clone(&quarantine),
-            runner_options(config, parts, targets),
+            runner_options(config, parts, targets, readiness.clone()),
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
         let needs = Needs {
@@ -227,7 +227,12 @@ fn site(base_url: &str) -> String {
         .to_owned()
 }
 
-fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Options {
+fn runner_options(
+    config: &Config,
+    parts: &Parts,
+    targets: Egress,
+    readiness: Readiness,
+) -> runner::Options {
     runner::Options {
         workers: config.sandbox.workers,
         index_lag: config.iconik.index_lag,
@@ -237,6 +242,7 @@ fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Op
         targets: Arc::new(targets),
         job_polling: job_polling(&config.iconik),
         timers: parts.timers,
+        readiness,
         ..runner::Options::default()
     }
 }

@@ -47,6 +47,7 @@ use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::quarantine::Quarantine;
 use crate::sandbox::Answers;
 use crate::store::{Settlement, Store};
+use crate::telemetry::Readiness;
 
 pub use self::jobs::{JobPolling, Round};
 
@@ -188,6 +189,8 @@ pub struct Options {
     pub job_polling: JobPolling,
     /// What becomes of `sleep` and `wait_for`.
     pub timers: Timers,
+    /// Where it is said that Iconik cannot be used.
+    pub readiness: Readiness,
 }
 
 /// What becomes of a run that waits for the time or for an event.
@@ -214,6 +217,7 @@ impl Default for Options {
             targets: Arc::new(Egress::none()),
             job_polling: JobPolling::default(),
             timers: Timers::default(),
+            readiness: Readiness::new(),
         }
     }
 }
@@ -241,7 +245,11 @@ impl Runner {
         options: Options,
     ) -> Self {
         let stops = Arc::new(Stops::new(Arc::clone(&store)));
-        let line = Arc::new(Line::new(outside, Arc::clone(&clock)));
+        let line = Arc::new(Line::new(
+            outside,
+            Arc::clone(&clock),
+            options.readiness.clone(),
+        ));
         let door = Door {
             store: Arc::clone(&store),
             line: Arc::clone(&line),
