@@ -310,7 +310,10 @@ impl Told {
             let place = step
                 .effect
                 .position()
-                .map_or_else(String::new, |at| format!("  line {}", at.line));
+                .map_or_else(String::new, |at| match &at.file {
+                    Some(file) => format!("  {file}:{}", at.at.line),
+                    None => format!("  line {}", at.at.line),
+                });
             let effect = step.effect.to_string();
             terminal.line(&format!(
                 "{:>3}  {} -> {}{place}",

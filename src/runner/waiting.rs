@@ -122,7 +122,7 @@ impl Door {
         wait_for: &WaitForJob,
     ) -> Result<(), End> {
         let call = Call {
-            position: wait_for.position,
+            position: wait_for.position.clone(),
             ..read_job(&wait_for.job)
         };
         let wanted = Wanted::permitted(known, progress, asked, &call)
@@ -153,7 +153,7 @@ fn beyond_expiry(known: &Known, sleep: &Sleep, expires: Duration) -> Box<Failure
     let hint = "sleep for less, or write a longer `expires` in the header; a schedule may be what is meant";
     at_place(
         &known.program,
-        sleep.position,
+        sleep.position.as_ref(),
         DeadClass::Limit,
         message,
         hint.to_owned(),

@@ -249,6 +249,45 @@ fn run_shows_every_step_and_ends_well() {
 }
 
 #[test]
+fn a_call_that_a_library_makes_is_shown_in_its_file() {
+    let desk = runnable(
+        "import \"lib/mark\" as mark;
+rule(#{ on: [\"assets/entity/create\"], allow: [\"segments:write\"], limits: #{ writes_per_run: 1 } });
+fn run(event) {
+    // one
+    // two
+    // three
+    mark::twice(iconik::asset(event.asset_id));
+}
+",
+    );
+    desk.write(
+        "rules/lib/mark.rhai",
+        "fn twice(asset) {
+    let marker = #{ segment_type: \"MARKER\", time_start_milliseconds: 0, time_end_milliseconds: 1 };
+    asset.create_segment(marker);
+
+    asset.create_segment(marker);
+}
+",
+    );
+    let mut traced = RUN.to_vec();
+    traced.push("--trace");
+    let said = desk.types(&traced);
+    said.ended(
+        1,
+        &["`writes_per_run` of 1", "segments/ -> 201  lib/mark.rhai:3"],
+    );
+    said.ended(
+        1,
+        &[
+            "--> lib/mark.rhai:5:11",
+            " 5 |     asset.create_segment(marker);",
+        ],
+    );
+}
+
+#[test]
 fn run_waits_neither_for_the_time_nor_for_an_event_that_cannot_come() {
     let desk = runnable(&rule(
         "let before = time::now();
