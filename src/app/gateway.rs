@@ -87,7 +87,7 @@ impl Gateway {
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             Arc::clone(&quarantine),
-            runner_options(config, parts, targets),
+            runner_options(config, parts, targets, readiness.clone()),
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
         let needs = Needs {
@@ -156,13 +156,13 @@ impl Gateway {
         self.rules.load().await
     }
 
-    /// Waits until every accepted event is routed and no run is queued or running; false at the deadline.
+    /// Waits until every accepted event is routed and every run has ended or is a person's; false at the deadline.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn settled_within(&self, within: Duration) -> Result<bool, StoreError> {
-        use crate::model::RunState::{Queued, Running};
+        use crate::model::RunState::{Queued, Running, Waiting};
         let deadline = tokio::time::Instant::now() + within;
         loop {
             let changed = self
@@ -172,7 +172,7 @@ impl Gateway {
             let busy = counts
                 .runs
                 .iter()
-                .any(|(state, count)| matches!(state, Queued | Running) && *count > 0);
+                .any(|(state, count)| matches!(state, Queued | Running | Waiting) && *count > 0);
             if counts.unrouted == 0 && !busy {
                 return Ok(true);
             }
@@ -227,7 +227,12 @@ fn site(base_url: &str) -> String {
         .to_owned()
 }
 
-fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Options {
+fn runner_options(
+    config: &Config,
+    parts: &Parts,
+    targets: Egress,
+    readiness: Readiness,
+) -> runner::Options {
     runner::Options {
         workers: config.sandbox.workers,
         index_lag: config.iconik.index_lag,
@@ -236,6 +241,8 @@ fn runner_options(config: &Config, parts: &Parts, targets: Egress) -> runner::Op
         observer: Arc::new(Observed(Arc::clone(&parts.observer))),
         targets: Arc::new(targets),
         job_polling: job_polling(&config.iconik),
+        timers: parts.timers,
+        readiness,
         ..runner::Options::default()
     }
 }

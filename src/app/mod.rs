@@ -28,6 +28,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::ConfigError;
 use crate::iconik::SetupError;
 use crate::ingress::SourceError;
+use crate::runner::Timers;
 use crate::sandbox::{SandboxError, own_program};
 use crate::store::StoreError;
 
@@ -42,6 +43,8 @@ pub struct Parts {
     pub rules: RulesAt,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+    /// What becomes of `sleep` and `wait_for`.
+    pub timers: Timers,
 }
 
 impl Parts {
@@ -52,6 +55,7 @@ impl Parts {
             clock: Arc::new(SystemClock),
             rules: RulesAt::Directory(directory),
             observer: Arc::new(()),
+            timers: Timers::Real,
         }
     }
 }

@@ -145,6 +145,10 @@ fn tell(happening: &Happening, terminal: &mut Terminal) {
                 Tone::Faint.paint(&text)
             }
         }
+        Happening::Forward { to, rule } => Tone::Strong.paint(&format!(
+            "clock    put forward to {}, when `{rule}` is due",
+            to.strftime("%Y-%m-%d %H:%M UTC")
+        )),
         Happening::Settled {
             run,
             rule,

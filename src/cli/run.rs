@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue};
+use serde::Serialize;
 use serde_json::json;
 
 use super::terminal::{Terminal, Tone};
@@ -19,11 +20,14 @@ use crate::model::{
     Call, Diagnostic, Effect, Event, Failure, LogLine, RULE_HEADER, RuleFile, Run, RunState,
     SourceName, Step,
 };
+use crate::runner::Timers;
 use crate::simulator::{Seed, Simulator, SimulatorOptions};
 use crate::store::{RunFilter, StoredEvent};
 
 /// How long one rule on one event may take here before its state is shown as it is.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The most runs of one event that are shown: more than `each` makes of what is tried by hand.
+const RUNS_SHOWN: usize = 10_000;
 /// How long a repeated event counts as one: of no consequence in a store that holds a single event.
 const WINDOW: Duration = Duration::from_secs(86_400);
 
@@ -31,9 +35,9 @@ const WINDOW: Duration = Duration::from_secs(86_400);
 pub(super) struct Arguments {
     /// The rule: its file below the rules directory, without the ending
     rule: String,
-    /// A JSON file with the event as Iconik sends it
+    /// A JSON file with the event as Iconik sends it; without one, the rule's schedule is due
     #[arg(long, value_name = "FILE")]
-    event: PathBuf,
+    event: Option<PathBuf>,
     /// The rules directory; the configuration's when none is named
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -92,7 +96,10 @@ fn findings(message: impl ToString) -> Stopped {
 async fn carry_out(arguments: &Arguments, mut config: Config) -> Result<Report, Stopped> {
     let directory = rules_directory(arguments.dir.as_deref(), &config);
     let files = files_of(&arguments.rule, authoring::load(directory).map_err(usage)?)?;
-    let event = read_event(&arguments.event, &arguments.rule)?;
+    let event = match &arguments.event {
+        Some(path) => Some(read_event(path, &arguments.rule)?),
+        None => None,
+    };
     let simulator = match &arguments.simulator {
         Some(seed) => Some(simulate(seed, &mut config).await?),
         None => None,
@@ -101,6 +108,8 @@ async fn carry_out(arguments: &Arguments, mut config: Config) -> Result<Report, 
     config.store.path = scratch.path().join("cuegate.db");
     let parts = Parts {
         rules: RulesAt::Files(files),
+        // Whoever tries a rule does not want to wait for it.
+        timers: Timers::Immediate,
         ..Parts::with_rules_in(PathBuf::new())
     };
     let gateway = Gateway::start(&config, &parts)
@@ -109,7 +118,13 @@ async fn carry_out(arguments: &Arguments, mut config: Config) -> Result<Report, 
     let report = if let RulesLoaded::None(error) = gateway.rules_loaded() {
         Err(findings(error))
     } else {
-        observe(&gateway, event).await
+        match event {
+            Some(event) => observe(&gateway, event).await,
+            None => match due(&gateway, &arguments.rule).await {
+                Ok(event) => observe(&gateway, event).await,
+                Err(stopped) => Err(stopped),
+            },
+        }
     };
     gateway.stop().await;
     if let Some(simulator) = simulator {
@@ -172,41 +187,61 @@ async fn simulate(seed: &Path, config: &mut Config) -> Result<Simulator, Stopped
     Ok(simulator)
 }
 
+/// The event of the rule's schedule, as if its time had come now.
+async fn due(gateway: &Gateway, rule: &str) -> Result<Event, Stopped> {
+    let rules = gateway.store().active_rule_set().await.map_err(findings)?;
+    let headers = rules.map(|set| set.rules).unwrap_or_default();
+    let scheduled = headers.iter().find(|header| header.schedule.is_some());
+    let now = SystemClock.now();
+    scheduled
+        .map(|header| Event::of_schedule(&header.rule, now, now))
+        .ok_or_else(|| {
+            usage(format!(
+                "`{rule}` has no `schedule`: say with --event what it is to run on"
+            ))
+        })
+}
+
 async fn observe(gateway: &Gateway, event: Event) -> Result<Report, Stopped> {
     let store = gateway.store();
     let id = event.id;
     store.accept(vec![event]).await.map_err(findings)?;
     gateway.settled_within(PATIENCE).await.map_err(findings)?;
     let event = store.event(id).await.map_err(findings)?;
-    let runs = store
-        .runs(RunFilter {
-            event: Some(id),
-            ..RunFilter::default()
-        })
-        .await
-        .map_err(findings)?;
-    let Some(run) = runs.into_iter().next() else {
-        return Ok(Report {
-            event,
-            run: None,
-            journal: Vec::new(),
-            logs: Vec::new(),
-        });
+    let filter = RunFilter {
+        event: Some(id),
+        limit: RUNS_SHOWN,
+        ..RunFilter::default()
     };
-    let (journal, _) = store.journal(run.id).await.map_err(findings)?;
-    let logs = store.logs(run.id).await.map_err(findings)?;
+    // Newest first: the last is the one that the event has made, the others are those of `each`.
+    let runs = store.runs(filter).await.map_err(findings)?;
+    let mut told = Vec::new();
+    for run in runs.into_iter().rev() {
+        let (journal, _) = store.journal(run.id).await.map_err(findings)?;
+        let logs = store.logs(run.id).await.map_err(findings)?;
+        told.push(Told { run, journal, logs });
+    }
+    let mut told = told.into_iter();
     Ok(Report {
         event,
-        run: Some(run),
-        journal,
-        logs,
+        run: told.next(),
+        children: told.collect(),
     })
 }
 
 /// What became of the event.
 struct Report {
     event: Option<StoredEvent>,
-    run: Option<Run>,
+    /// The run that it has made.
+    run: Option<Told>,
+    /// The runs that `each` has made.
+    children: Vec<Told>,
+}
+
+/// A run and what it did.
+#[derive(Serialize)]
+struct Told {
+    run: Run,
     journal: Vec<Step>,
     logs: Vec<LogLine>,
 }
@@ -220,20 +255,20 @@ impl Report {
             .flat_map(|event| &event.failures)
             .map(|(_, _, failure)| failure)
             .collect();
+        let (run, journal, logs) = match &self.run {
+            Some(told) => (Some(&told.run), &told.journal[..], &told.logs[..]),
+            None => (None, &[][..], &[][..]),
+        };
         let report = json!({
-            "event": { "state": state, "failures": failures }, "run": self.run, "journal": self.journal, "logs": self.logs,
+            "event": { "state": state, "failures": failures }, "run": run, "journal": journal, "logs": logs,
+            "children": self.children,
         });
         terminal.report(arguments.format, &report, |terminal| {
-            if arguments.trace {
-                self.print_steps(terminal);
+            for child in &self.children {
+                child.print(arguments, terminal);
             }
             match &self.run {
-                Some(run) => {
-                    terminal.line(&outcome_line(run));
-                    if let Some(failure) = &run.failure {
-                        terminal.line(&diagnostic(failure, &arguments.rule).to_string());
-                    }
-                }
+                Some(told) => told.print(arguments, terminal),
                 None if failures.is_empty() => {
                     let state = state.map_or_else(
                         || "not routed: Iconik did not tell its domain".to_owned(),
@@ -252,11 +287,21 @@ impl Report {
                 terminal.line(&diagnostic(failure, &arguments.rule).to_string());
             }
         });
-        let good = self
-            .run
-            .as_ref()
-            .is_some_and(|run| matches!(run.state, RunState::Succeeded | RunState::Skipped));
+        let well = |told: &Told| matches!(told.run.state, RunState::Succeeded | RunState::Skipped);
+        let good = self.run.as_ref().is_some_and(well) && self.children.iter().all(well);
         if good { Exit::Fine } else { Exit::Findings }
+    }
+}
+
+impl Told {
+    fn print(&self, arguments: &Arguments, terminal: &mut Terminal) {
+        if arguments.trace {
+            self.print_steps(terminal);
+        }
+        terminal.line(&outcome_line(&self.run));
+        if let Some(failure) = &self.run.failure {
+            terminal.line(&diagnostic(failure, &arguments.rule).to_string());
+        }
     }
 
     fn print_steps(&self, terminal: &mut Terminal) {
@@ -265,7 +310,10 @@ impl Report {
             let place = step
                 .effect
                 .position()
-                .map_or_else(String::new, |at| format!("  line {}", at.line));
+                .map_or_else(String::new, |at| match &at.file {
+                    Some(file) => format!("  {file}:{}", at.at.line),
+                    None => format!("  line {}", at.at.line),
+                });
             let effect = step.effect.to_string();
             terminal.line(&format!(
                 "{:>3}  {} -> {}{place}",
@@ -314,14 +362,18 @@ fn class_and_function(failure: &Failure) -> String {
 
 fn outcome_line(run: &Run) -> String {
     let state = run.state.as_str();
+    let rule = match &run.object {
+        Some(object) if run.parent.is_some() => format!("{} on {object}", run.rule),
+        _ => run.rule.to_string(),
+    };
     let why = run
         .failure
         .as_ref()
         .map(class_and_function)
         .or_else(|| run.reason.clone());
     let text = why.map_or_else(
-        || format!("{}: {state}", run.rule),
-        |why| format!("{}: {state}: {why}", run.rule),
+        || format!("{rule}: {state}"),
+        |why| format!("{rule}: {state}: {why}"),
     );
     match run.state {
         RunState::Succeeded | RunState::Skipped => Tone::Good.paint(&text),

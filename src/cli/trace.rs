@@ -107,7 +107,12 @@ pub(super) fn journal(journal: &JournalView, terminal: &mut Terminal) {
             moment(open.at)
         );
         terminal.line(&Tone::Bad.paint(&text));
-        script(journal, open.line, open.excerpt.as_deref(), terminal);
+        script(
+            open.file.as_ref().or(journal.file.as_ref()),
+            open.line,
+            open.excerpt.as_deref(),
+            terminal,
+        );
         body("request", open.request.as_ref(), terminal);
     }
     remarks(&journal.remarks, terminal);
@@ -138,7 +143,12 @@ fn one_step(step: &StepView, journal: &JournalView, terminal: &mut Terminal) {
         step.asks.trim_matches('`'),
         Tone::Faint.paint(&format!("{sent}{}", exactly(step.at)))
     ));
-    script(journal, step.line, step.excerpt.as_deref(), terminal);
+    script(
+        step.file.as_ref().or(journal.file.as_ref()),
+        step.line,
+        step.excerpt.as_deref(),
+        terminal,
+    );
     if step.withdrawn > 0 {
         let text = format!(
             "     tried {} time(s) before, which proved not to have happened",
@@ -156,7 +166,7 @@ fn exactly(at: Timestamp) -> String {
 }
 
 fn script(
-    journal: &JournalView,
+    file: Option<&String>,
     line: Option<u32>,
     excerpt: Option<&str>,
     terminal: &mut Terminal,
@@ -164,7 +174,7 @@ fn script(
     let Some(line) = line else {
         return;
     };
-    let text = match (&journal.file, excerpt) {
+    let text = match (file, excerpt) {
         (Some(file), Some(excerpt)) => format!("     {file}:{line}  {excerpt}"),
         (_, excerpt) => format!("     line {line}  {}", excerpt.unwrap_or_default()),
     };

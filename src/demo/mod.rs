@@ -5,6 +5,7 @@
 
 mod expectations;
 mod narrator;
+mod night;
 mod person;
 mod story;
 
@@ -16,15 +17,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::{App, Parts, RulesAt, RulesLoaded, StartError};
-use crate::clock::SharedClock;
+use crate::clock::{Clock as _, SharedClock};
 use crate::config::{Config, Source, Verify};
-use crate::model::{RuleFile, RunState, Secret};
+use crate::model::{RuleFile, RuleHeader, RunState, Secret, Timetable};
+use crate::runner::Timers;
 use crate::simulator::{Credential, Seed, Simulator, SimulatorOptions};
 use crate::store::{Change, Counts, StoreError};
 
 pub use expectations::Expectation;
 pub use narrator::Happening;
 use narrator::Narrator;
+use night::DemoClock;
 use person::{Person, PersonError};
 
 const GATEWAY_USER: &str = "11111111-aaaa-4aaa-8aaa-000000000001";
@@ -61,7 +64,7 @@ pub struct Setting {
     pub program: PathBuf,
     /// The rules.
     pub rules: Vec<RuleFile>,
-    /// Where the time comes from.
+    /// Where the time comes from, as long as it is day.
     pub clock: SharedClock,
 }
 
@@ -124,6 +127,9 @@ pub struct Demo {
     hooks: SocketAddr,
     admin: SocketAddr,
     rest: Rest,
+    clock: Arc<DemoClock>,
+    narrator: Arc<Narrator>,
+    rules: Vec<RuleHeader>,
     stop: oneshot::Sender<()>,
     app: tokio::task::JoinHandle<()>,
     /// Keeps the store's directory until the end.
@@ -159,16 +165,19 @@ impl Demo {
             index_lag: Duration::ZERO,
             ..SimulatorOptions::default()
         };
-        let simulator = Simulator::start(options, Arc::clone(&setting.clock)).await?;
+        let clock = Arc::new(DemoClock::like(setting.clock));
+        let simulator = Simulator::start(options, clock.clone()).await?;
         let scratch = tempfile::tempdir()?;
         let secret = Secret::new(uuid::Uuid::new_v4().to_string());
         let config = config(&simulator, &gateway, &secret, &scratch);
         let (narrator, told) = Narrator::new(TOLD_MAX);
+        let narrator = Arc::new(narrator);
         let parts = Parts {
             program: setting.program,
-            clock: setting.clock,
+            clock: clock.clone(),
             rules: RulesAt::Files(setting.rules),
-            observer: Arc::new(narrator),
+            observer: narrator.clone(),
+            timers: Timers::Real,
         };
         let app = App::build(config, &parts).await?;
         if let RulesLoaded::LastGood(error) | RulesLoaded::None(error) =
@@ -201,6 +210,9 @@ impl Demo {
                 hooks,
                 admin,
                 rest,
+                clock,
+                narrator,
+                rules,
                 stop,
                 app,
                 _scratch: scratch,
@@ -241,6 +253,39 @@ impl Demo {
         let _ = self.stop.send(());
         let _ = self.app.await;
         self.simulator.stop().await;
+    }
+
+    /// Puts the clock forward to the next time of a schedule, and waits for what it sets off.
+    async fn pass_the_night(&self) -> Result<(), DemoError> {
+        const AFTER: &str = "the clock was put forward";
+        let now = self.clock.now();
+        let due = self.rules.iter().filter_map(|rule| {
+            let timetable = Timetable::of(rule.schedule.as_ref()?).ok()?;
+            Some((timetable.next_after(now)?, &rule.rule))
+        });
+        let Some((at, rule)) = due.min() else {
+            return Ok(());
+        };
+        self.narrator.tell(Happening::Forward {
+            to: at,
+            rule: rule.clone(),
+        });
+        self.clock.forward_to(at);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let looked_at = self.rest.store.schedules().await?;
+            // It is kept only after the event is stored.
+            if looked_at
+                .iter()
+                .any(|one| one.rule == *rule && one.at >= at)
+            {
+                return self.settle(AFTER).await;
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Err(DemoError::Busy(AFTER));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until every event is delivered and routed and no run is under way.

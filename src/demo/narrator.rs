@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::model::{Effect, Event, EventState, RuleId, Run, RunId, RunState};
@@ -54,6 +55,13 @@ pub enum Happening {
         /// Why, if there is more to say.
         why: Option<String>,
     },
+    /// The clock was put forward.
+    Forward {
+        /// To this time.
+        to: Timestamp,
+        /// The rule that is due then.
+        rule: RuleId,
+    },
 }
 
 /// The observer that sends happenings away.
@@ -68,7 +76,7 @@ impl Narrator {
         (Self { listener }, told)
     }
 
-    fn tell(&self, happening: Happening) {
+    pub(super) fn tell(&self, happening: Happening) {
         // A listener that is slow or gone misses something; the work goes on.
         let _ = self.listener.try_send(happening);
     }

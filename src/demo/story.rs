@@ -26,6 +26,7 @@ pub(super) async fn play(demo: &Demo) -> Result<Day, DemoError> {
     let day = morning(demo).await?;
     noon(demo, &day).await?;
     evening(demo, &day).await?;
+    demo.pass_the_night().await?;
     Ok(day)
 }
 

@@ -11,7 +11,8 @@ use rhai::{
 };
 
 use super::convert::display;
-use super::session::{Fallible, Session, position};
+use super::here::position;
+use super::session::{Fallible, Session};
 use crate::model::Position;
 
 /// The native in front of every `catch` block. No function of a rule has this name.

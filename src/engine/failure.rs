@@ -11,7 +11,7 @@ use super::bindings::{API_ERROR_TAG, JOB_ERROR_TAG, nearest};
 use super::catalog::Catalog;
 use super::caught::Inserted;
 use super::convert::display;
-use super::session::position;
+use super::here::position;
 use super::source::sentence;
 use crate::model::{DeadClass, Event, EventKind, Failure, Program, RuleFile};
 

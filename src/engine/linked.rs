@@ -11,7 +11,8 @@ use super::bindings::EventView;
 use super::catalog::{Catalog, OwnModules};
 use super::caught::Inserted;
 use super::convert::to_dynamic;
-use super::session::{Here, SharedSession, position, terminated};
+use super::here::{Here, position};
+use super::session::{SharedSession, terminated};
 use super::source::{Source, bound_parsing, sentence};
 use crate::model::{Diagnostic, Event, LogLevel};
 

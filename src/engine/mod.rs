@@ -13,6 +13,7 @@ mod compile;
 mod convert;
 mod failure;
 mod header;
+mod here;
 mod linked;
 mod literal;
 mod moment;

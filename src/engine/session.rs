@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position as At};
 
 use super::caught::{Inserted, NATIVE_ERROR_TAG};
+use super::here::Here;
 use super::{EngineLimits, Outcome, wanted};
 use crate::model::{
     Answer, DeadClass, Effect, Failure, LogLevel, LogLine, Position, Program, Step,
@@ -79,22 +80,6 @@ struct State {
     log_index: u32,
     log_bytes: usize,
     caught: usize,
-}
-
-/// Where in the script something is asked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Here {
-    at: Option<Position>,
-    file: Option<String>,
-}
-
-impl From<&NativeCallContext<'_>> for Here {
-    fn from(context: &NativeCallContext<'_>) -> Self {
-        Self {
-            at: position(context.call_position()),
-            file: context.call_source().map(ToOwned::to_owned),
-        }
-    }
 }
 
 /// Why an advance ended before its function returned, and in which file.
@@ -250,7 +235,8 @@ impl Session {
             let message = format!("`{function}` must not ask for {effect}");
             return Err(self.fail(here, DeadClass::ScriptError, message, Some(hint.to_owned())));
         }
-        effect.set_position(self.place(&here));
+        let at = self.place(&here);
+        effect.set_position(at.map(|at| here.shown_at(at, &self.program.main.path)));
         let mut state = self.state();
         let number = state.answered;
         let Some(step) = self.journal.get(number) else {
@@ -383,12 +369,4 @@ pub(super) fn error(message: impl Into<String>) -> Box<EvalAltResult> {
 /// What ends a script whose session is latched.
 pub(super) fn terminated() -> Box<EvalAltResult> {
     EvalAltResult::ErrorTerminated(Dynamic::UNIT, At::NONE).into()
-}
-
-/// Rhai's position as ours, if there is one.
-pub(super) fn position(at: At) -> Option<Position> {
-    Some(Position {
-        line: u32::try_from(at.line()?).ok()?,
-        column: u32::try_from(at.position().unwrap_or(1)).ok()?,
-    })
 }

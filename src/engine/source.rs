@@ -9,8 +9,8 @@ use rhai::{AST, ASTFlags, Engine, Expr, OptimizationLevel, Position as At, Stmt}
 use super::EngineLimits;
 use super::catalog::Catalog;
 use super::caught::{Watched, watch};
+use super::here::position;
 use super::literal::Literal;
-use super::session::position;
 use crate::model::{Diagnostic, RuleFile};
 
 /// Where shared functions live.

@@ -11,6 +11,24 @@ pub struct Position {
     pub column: u32,
 }
 
+/// A position in one of the files that a rule is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePosition {
+    /// The path of the library; nothing for the rule's own file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Where in it.
+    #[serde(flatten)]
+    pub at: Position,
+}
+
+impl From<Position> for FilePosition {
+    /// A place in the rule's own file.
+    fn from(at: Position) -> Self {
+        Self { file: None, at }
+    }
+}
+
 /// One finding about a rule file, with everything that is needed to show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {

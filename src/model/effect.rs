@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Pattern, Position};
+use super::{FilePosition, Pattern};
 
 /// An HTTP method, of Iconik's API or of another system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct Call {
     pub cacheable: bool,
     /// Where in the rule the call was asked for. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// One request to a target under `[egress]`. The answer's body holds what the rule sees beside the status:
@@ -105,7 +105,7 @@ pub struct EgressCall {
     pub body: Option<Value>,
     /// Where in the rule the call was asked for. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// `sleep` and `sleep_until`.
@@ -115,7 +115,7 @@ pub struct Sleep {
     pub until: Timestamp,
     /// Where in the rule. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// `wait_for`. The answer's body is the event, or `null` at the timeout.
@@ -129,7 +129,7 @@ pub struct WaitForEvent {
     pub until: Timestamp,
     /// Where in the rule. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// `job.wait`. The answer's body is the job as Iconik shows it, or `null` at the timeout.
@@ -141,7 +141,7 @@ pub struct WaitForJob {
     pub until: Timestamp,
     /// Where in the rule. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// One access to what a rule keeps from run to run, in one transaction with its step.
@@ -153,7 +153,7 @@ pub struct StateCall {
     pub access: StateAccess,
     /// Where in the rule. No part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<Position>,
+    pub position: Option<FilePosition>,
 }
 
 /// What is done with an entry of `state`. The answer's body is given with each.
@@ -237,7 +237,7 @@ impl Effect {
         same
     }
 
-    fn place(&mut self) -> &mut Option<Position> {
+    fn place(&mut self) -> &mut Option<FilePosition> {
         match self {
             Self::Call(call) => &mut call.position,
             Self::Egress(call) => &mut call.position,
@@ -249,19 +249,19 @@ impl Effect {
     }
 
     /// Where in the rule it was asked for.
-    pub fn position(&self) -> Option<Position> {
+    pub fn position(&self) -> Option<&FilePosition> {
         match self {
-            Self::Call(call) => call.position,
-            Self::Egress(call) => call.position,
-            Self::Sleep(sleep) => sleep.position,
-            Self::WaitForEvent(wait) => wait.position,
-            Self::WaitForJob(wait) => wait.position,
-            Self::State(call) => call.position,
+            Self::Call(call) => call.position.as_ref(),
+            Self::Egress(call) => call.position.as_ref(),
+            Self::Sleep(sleep) => sleep.position.as_ref(),
+            Self::WaitForEvent(wait) => wait.position.as_ref(),
+            Self::WaitForJob(wait) => wait.position.as_ref(),
+            Self::State(call) => call.position.as_ref(),
         }
     }
 
     /// Says where in the rule it was asked for.
-    pub fn set_position(&mut self, position: Option<Position>) {
+    pub fn set_position(&mut self, position: Option<FilePosition>) {
         *self.place() = position;
     }
 

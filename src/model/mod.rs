@@ -15,7 +15,7 @@ mod secret;
 mod timetable;
 mod walk;
 
-pub use diagnostic::{Diagnostic, Position};
+pub use diagnostic::{Diagnostic, FilePosition, Position};
 pub use duration::{format_duration, parse_duration};
 pub use effect::{
     Answer, Call, Digest, Effect, EgressCall, Method, Sleep, StateAccess, StateCall, Step,

@@ -37,7 +37,7 @@ pub(super) fn target_of(call: &Call, before: Option<Sight<'_>>) -> Option<Call> 
             .unwrap_or_default(),
         body: None,
         cacheable: false,
-        position: call.position,
+        position: call.position.clone(),
     })
 }
 

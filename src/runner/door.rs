@@ -24,7 +24,7 @@ use super::lookups::Lookups;
 use super::programs::Known;
 use super::progress::{End, Progress};
 use super::stops::Stops;
-use super::{Observer, Performed};
+use super::{Observer, Performed, Timers};
 
 /// How long a run keeps trying to write into a journal that cannot be written.
 pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(60);
@@ -53,6 +53,8 @@ pub(super) struct Door {
     pub(super) index_lag: Duration,
     /// The longest that one call may take.
     pub(super) call_timeout: Duration,
+    /// What becomes of runs that wait for the time or for an event.
+    pub(super) timers: Timers,
 }
 
 /// What a run asks for at its next step.

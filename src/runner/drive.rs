@@ -11,7 +11,7 @@ use crate::clock::SharedClock;
 use crate::engine::{Advance, Outcome};
 use crate::model::{DeadClass, Failure, Run, RunState, format_duration};
 use crate::quarantine::{Quarantine, Strike};
-use crate::store::{Claim, Settle, Settlement, StoreError, Waits};
+use crate::store::{Claim, SUSPECT_AFTER, Settle, Settlement, StoreError, Waits};
 
 use super::door::Door;
 use super::programs::{Known, Programs};
@@ -21,8 +21,8 @@ use super::{Observer, Scripts, walking};
 /// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
 const JOURNAL_BYTES_MAX: usize = 8 << 20;
 
-/// A run that was claimed this often and never got an answer journaled has stopped the gateway each time.
-const CLAIMS_WITHOUT_PROGRESS_MAX: u32 = 5;
+/// So often may the gateway stop while a suspected run is under way alone.
+const STOPS_ALONE_MAX: u32 = 3;
 
 /// How old a run becomes whose rule cannot be read: what `expires` is where a header says nothing.
 const UNREADABLE_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -98,7 +98,7 @@ impl Driver {
         if self.clock.now() >= expires_at(run, known.header.expires) {
             return Err(progress.given_up(expired(known.header.expires)));
         }
-        if run.attempt > CLAIMS_WITHOUT_PROGRESS_MAX {
+        if run.attempt > SUSPECT_AFTER + STOPS_ALONE_MAX {
             return Err(progress.given_up(crashed(run.attempt)));
         }
         Ok(known)
@@ -247,7 +247,9 @@ pub(super) fn timed_out(known: &Known, progress: &Progress) -> Failure {
 
 fn crashed(claims: u32) -> Failure {
     let message = format!(
-        "it was begun {claims} times without getting one step further, and the gateway stopped each time"
+        "it was begun {} times without getting one step further, and the gateway stopped each time, the last \
+         {STOPS_ALONE_MAX} times while no other run was under way",
+        claims - 1
     );
     Failure {
         hint: Some(

@@ -70,7 +70,7 @@ impl Door {
         let scope = format!("egress:{}", call.target);
         if !known.program.allow.contains(&scope) {
             let words = asked.effect.to_string();
-            let failure = missing_scope(&known.program, call.position, &words, &scope);
+            let failure = missing_scope(&known.program, call.position.as_ref(), &words, &scope);
             return Err(failure);
         }
         let Some(on_uncertain) = self.targets.on_uncertain(&call.target) else {
@@ -206,7 +206,7 @@ fn failure(
     let message = format!("{}: {message}", words(call));
     at_place(
         &known.program,
-        call.position,
+        call.position.as_ref(),
         class,
         message,
         hint.to_owned(),

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::clock::SharedClock;
 use crate::iconik::{CallError, Permit, Reply, Share};
 use crate::model::{Call, Method, format_duration};
+use crate::telemetry::Readiness;
 
 use super::Outside;
 use super::circuit::{Circuit, Sign, Turn};
@@ -27,6 +28,7 @@ pub(super) struct Line {
     open: watch::Sender<bool>,
     /// Told when a probe may have become due.
     probing: Notify,
+    readiness: Readiness,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ pub(super) struct Outage;
 
 impl Line {
     /// A line of which nothing is known yet.
-    pub(super) fn new(outside: Arc<dyn Outside>, clock: SharedClock) -> Self {
+    pub(super) fn new(outside: Arc<dyn Outside>, clock: SharedClock, readiness: Readiness) -> Self {
         metrics::gauge!("cuegate_circuit_open").set(0.0);
         Self {
             outside,
@@ -49,6 +51,7 @@ impl Line {
             condition: Mutex::default(),
             open: watch::Sender::new(false),
             probing: Notify::new(),
+            readiness,
         }
     }
 
@@ -160,6 +163,7 @@ impl Line {
 
     fn switch(&self, open: bool) {
         metrics::gauge!("cuegate_circuit_open").set(if open { 1.0 } else { 0.0 });
+        self.readiness.iconik_is_away(open);
         self.open.send_replace(open);
     }
 

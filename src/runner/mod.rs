@@ -47,6 +47,7 @@ use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
 use crate::quarantine::Quarantine;
 use crate::sandbox::Answers;
 use crate::store::{Settlement, Store};
+use crate::telemetry::Readiness;
 
 pub use self::jobs::{JobPolling, Round};
 
@@ -186,6 +187,21 @@ pub struct Options {
     pub targets: Arc<Egress>,
     /// How often the jobs that runs wait for are looked at.
     pub job_polling: JobPolling,
+    /// What becomes of `sleep` and `wait_for`.
+    pub timers: Timers,
+    /// Where it is said that Iconik cannot be used.
+    pub readiness: Readiness,
+}
+
+/// What becomes of a run that waits for the time or for an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timers {
+    /// It waits.
+    #[default]
+    Real,
+    /// It goes on at once, as if the time had passed and no event had come: for somebody who tries a rule. What the
+    /// script takes for the time goes on by as much; the clock of everything else does not.
+    Immediate,
 }
 
 impl Default for Options {
@@ -200,6 +216,8 @@ impl Default for Options {
             observer: Arc::new(()),
             targets: Arc::new(Egress::none()),
             job_polling: JobPolling::default(),
+            timers: Timers::default(),
+            readiness: Readiness::new(),
         }
     }
 }
@@ -227,7 +245,11 @@ impl Runner {
         options: Options,
     ) -> Self {
         let stops = Arc::new(Stops::new(Arc::clone(&store)));
-        let line = Arc::new(Line::new(outside, Arc::clone(&clock)));
+        let line = Arc::new(Line::new(
+            outside,
+            Arc::clone(&clock),
+            options.readiness.clone(),
+        ));
         let door = Door {
             store: Arc::clone(&store),
             line: Arc::clone(&line),
@@ -240,6 +262,7 @@ impl Runner {
             since: clock.now(),
             index_lag: options.index_lag,
             call_timeout: options.call_timeout,
+            timers: options.timers,
         };
         let driver = Driver {
             door,

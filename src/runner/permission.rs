@@ -3,7 +3,7 @@
 //! The scope belongs to the operation, and the operation is found by the path. So a path must mean the same to
 //! the table and to the server that it is sent to: whatever a URL parser would rewrite is refused.
 
-use crate::model::{Call, DeadClass, Diagnostic, Failure, Position, Program};
+use crate::model::{Call, DeadClass, Diagnostic, Failure, FilePosition, Program};
 use crate::operations::{self, Operation};
 
 use super::progress::words;
@@ -28,9 +28,12 @@ pub(super) fn permit(program: &Program, call: &Call) -> Result<&'static Operatio
         return Err(unknown(program, call));
     };
     match operation.scope {
-        Some(scope) if !program.allow.iter().any(|allowed| allowed == scope) => {
-            Err(missing_scope(program, call.position, &words(call), scope))
-        }
+        Some(scope) if !program.allow.iter().any(|allowed| allowed == scope) => Err(missing_scope(
+            program,
+            call.position.as_ref(),
+            &words(call),
+            scope,
+        )),
         _ => Ok(operation),
     }
 }
@@ -75,7 +78,7 @@ fn unknown(program: &Program, call: &Call) -> Box<Failure> {
 /// The failure of a rule whose header lacks a scope; `words` say what it asked for.
 pub(super) fn missing_scope(
     program: &Program,
-    position: Option<Position>,
+    position: Option<&FilePosition>,
     words: &str,
     scope: &str,
 ) -> Box<Failure> {
@@ -99,18 +102,23 @@ pub(super) fn at_call(
     message: String,
     hint: String,
 ) -> Box<Failure> {
-    at_place(program, call.position, class, message, hint)
+    at_place(program, call.position.as_ref(), class, message, hint)
 }
 
 /// A failure at a place of the rule.
 pub(super) fn at_place(
     program: &Program,
-    position: Option<Position>,
+    position: Option<&FilePosition>,
     class: DeadClass,
     message: String,
     hint: String,
 ) -> Box<Failure> {
-    let place = Diagnostic::at(&program.main.path, &program.main.source, position, message);
+    let library = position.and_then(|place| place.file.as_deref());
+    let path = library.unwrap_or(&program.main.path);
+    let mut files = program.libraries.iter().chain([&program.main]);
+    let source = files.find(|file| file.path == path);
+    let source = source.map_or("", |file| file.source.as_str());
+    let place = Diagnostic::at(path, source, position.map(|place| place.at), message);
     Box::new(Failure {
         file: Some(place.file),
         position: place.position,
@@ -124,7 +132,7 @@ pub(super) fn at_place(
 mod tests {
     use super::super::samples::{call, program};
     use super::*;
-    use crate::model::Method;
+    use crate::model::{Method, Position, RuleFile};
 
     #[test]
     fn reading_needs_no_scope_and_writing_needs_its_own() {
@@ -144,10 +152,31 @@ mod tests {
     #[test]
     fn a_refused_call_shows_its_place_in_the_rule() {
         let mut delete = call(Method::Delete, "assets/v1/assets/A/");
-        delete.position = Some(Position { line: 2, column: 5 });
+        let at = Position { line: 2, column: 5 };
+        delete.position = Some(at.into());
         let failure = permit(&program(&[]), &delete).unwrap_err();
         assert_eq!(failure.file.as_deref(), Some("tag.rhai"));
-        assert_eq!(failure.position, delete.position);
+        assert_eq!(failure.position, Some(at));
+        assert_eq!(failure.excerpt.as_deref(), Some("    asset.trash();"));
+    }
+
+    #[test]
+    fn a_call_that_a_library_makes_shows_its_place_in_the_library() {
+        let mut program = program(&[]);
+        program.libraries.push(RuleFile {
+            path: "lib/bin.rhai".to_owned(),
+            source: "fn empty(asset) {\n    // all of it\n    asset.trash();\n}\n".to_owned(),
+        });
+        let mut delete = call(Method::Delete, "assets/v1/assets/A/");
+        delete.position = Some(FilePosition {
+            file: Some("lib/bin.rhai".to_owned()),
+            at: Position {
+                line: 3,
+                column: 11,
+            },
+        });
+        let failure = permit(&program, &delete).unwrap_err();
+        assert_eq!(failure.file.as_deref(), Some("lib/bin.rhai"));
         assert_eq!(failure.excerpt.as_deref(), Some("    asset.trash();"));
     }
 

@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::store::{EventMark, Settlement, Waits};
 
+use super::Timers;
 use super::calls::{Outcome, Wanted};
 use super::door::{Asked, Door};
 use super::permission::at_place;
@@ -57,16 +58,25 @@ impl Door {
         asked: &Asked<'_>,
         sleep: &Sleep,
     ) -> Result<(), End> {
-        let now = self.clock.now();
         let expires = known.header.expires;
         if sleep.until > expires_at(&progress.run, expires) {
             return Err(progress.dead(*beyond_expiry(known, sleep, expires)));
         }
+        let now = self.time_for(sleep.until);
         if now < sleep.until {
             return Err(wait(Waits::Time, sleep.until, "asleep".to_owned()));
         }
         self.answer(asked, progress, nothing(now), Duration::ZERO)
             .await
+    }
+
+    /// What time it is for a run that waits until `until`.
+    fn time_for(&self, until: Timestamp) -> Timestamp {
+        let now = self.clock.now();
+        match self.timers {
+            Timers::Real => now,
+            Timers::Immediate => now.max(until),
+        }
     }
 
     /// Answers a wait for an event with the event, or with nothing at its timeout.
@@ -84,11 +94,11 @@ impl Door {
                 let trouble = format!("events cannot be looked through: {error}");
                 End::own_trouble(&self.clock, progress, &trouble)
             })?;
-        let now = self.clock.now();
+        let now = self.time_for(wait_for.until);
         let answer = match sighting.event {
             Some(event) => Answer {
                 body: serde_json::to_value(event).expect("an event always has a JSON form"),
-                ..nothing(now)
+                ..nothing(self.clock.now())
             },
             None if now >= wait_for.until => nothing(now),
             None => {
@@ -112,7 +122,7 @@ impl Door {
         wait_for: &WaitForJob,
     ) -> Result<(), End> {
         let call = Call {
-            position: wait_for.position,
+            position: wait_for.position.clone(),
             ..read_job(&wait_for.job)
         };
         let wanted = Wanted::permitted(known, progress, asked, &call)
@@ -143,7 +153,7 @@ fn beyond_expiry(known: &Known, sleep: &Sleep, expires: Duration) -> Box<Failure
     let hint = "sleep for less, or write a longer `expires` in the header; a schedule may be what is meant";
     at_place(
         &known.program,
-        sleep.position,
+        sleep.position.as_ref(),
         DeadClass::Limit,
         message,
         hint.to_owned(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::engine::{Moment, Part};
 use crate::model::{
     Answer, Call, Concurrency, DeadClass, Effect, Event, EventKind, Failure, LaneKey, Object,
-    ParkedClass, Query, RunState, Tally, lane_of,
+    ParkedClass, Query, RunId, RunState, Tally, lane_of,
 };
 use crate::sandbox::Answers;
 use crate::store::{JournalEntry, Remark, Settlement, Waits, Walk, WalkPage};
@@ -75,6 +75,7 @@ fn result(tally: &Tally) -> Value {
         "skipped": tally.count(RunState::Skipped),
         "dead": tally.count(RunState::Dead),
         "cancelled": tally.count(RunState::Cancelled),
+        "superseded": tally.count(RunState::Superseded),
         "failed": tally.failed,
     })
 }
@@ -102,7 +103,10 @@ impl Driver {
     ) -> Result<u64, End> {
         let begun = progress.walk.take();
         if let Some(walk) = begun.as_ref().filter(|walk| walk.ended_at.is_some()) {
-            return Ok(walk.tally.objects);
+            return match over_limit(known, progress, walk.tally.objects) {
+                Some(parked) => Err(parked),
+                None => Ok(walk.tally.objects),
+            };
         }
         // A place that another version wrote may not be readable; from the beginning the walk finds the same.
         let mut place: Place = begun
@@ -135,8 +139,8 @@ impl Driver {
             let last = page.place.is_end_of(query);
             place = page.place.clone();
             let found = self.keep(known, progress, page, last).await?;
-            if found > u64::from(known.header.limits.objects) {
-                return Err(too_many(known, found));
+            if let Some(parked) = over_limit(known, progress, found) {
+                return Err(parked);
             }
             if last {
                 return Ok(found);
@@ -254,18 +258,44 @@ fn unreadable(call: &Call, why: &str) -> Failure {
     }
 }
 
+/// How the claim ends if so many objects are more than the rule allows and no person has let the walk go on all the
+/// same. Asked again of a walk that is over: the gateway may have died before it could say that it found too many.
+fn over_limit(known: &Known, progress: &Progress, found: u64) -> Option<End> {
+    let is_released = progress.run.released == Some(ParkedClass::Limit);
+    let is_over = found > u64::from(known.header.limits.objects);
+    (is_over && !is_released).then(|| too_many(known, progress.run.id, found))
+}
+
 /// Hands the run to a person: nothing has been begun yet.
-fn too_many(known: &Known, found: u64) -> End {
+fn too_many(known: &Known, run: RunId, found: u64) -> End {
     let limit = known.header.limits.objects;
     let reason = format!(
         "`each` found more objects than the limit `objects` of {limit} allows ({found} when it stopped looking), so \
-         nothing has been begun for any of them. If that many are meant, write `limits: #{{ objects: {} }}` in the \
-         header; if not, narrow the query. Then replay the event and cancel this run; later runs of its lane wait \
-         behind it.",
+         nothing has been begun for any of them. If that many are meant, `cuegate runs retry {run}` lets this run go \
+         on without the limit, and `limits: #{{ objects: {} }}` in the header raises it for the future; if not, narrow \
+         the query, then replay the event and `cuegate runs cancel {run}`. Later runs of its lane wait behind it.",
         found.saturating_mul(2)
     );
     End::Settle(Settlement::Parked {
         class: ParkedClass::Limit,
         reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn done_is_told_every_way_in_which_a_run_can_end() {
+        let ends = RunState::ALL.into_iter().filter(|state| state.is_final());
+        let tally = Tally {
+            states: ends.clone().zip(1..).collect(),
+            ..Tally::default()
+        };
+        let told = result(&tally);
+        for state in ends {
+            assert_eq!(told[state.as_str()], tally.count(state), "{state:?}");
+        }
+    }
 }

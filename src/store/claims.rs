@@ -19,6 +19,13 @@ pub struct Lease {
     pub token: i64,
 }
 
+/// A run that was claimed this often without getting on is suspected of stopping the gateway.
+///
+/// It may have been under way by chance each time, or have been the cause. From then on it is claimed only while no
+/// other run is, and no other one while it is. [`Run::attempt`] grows beyond this number only by claims during which the gateway stopped while the run
+/// was alone.
+pub const SUSPECT_AFTER: u32 = 5;
+
 /// Which runs to claim.
 #[derive(Clone, Debug, Default)]
 pub struct Claiming {

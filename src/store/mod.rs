@@ -25,8 +25,8 @@ use crate::model::{Event, EventId, LogLine, RuleSet, RuleSetId, Run, RunId, Step
 
 pub use adoption::{Adopted, Adoption};
 pub use claims::{
-    Append, Claim, Claiming, EventMark, Fenced, Intent, JournalEntry, Lease, Remark, Settle,
-    Settlement, Sighting, StateStep, Waits, Walk, WalkPage,
+    Append, Claim, Claiming, EventMark, Fenced, Intent, JournalEntry, Lease, Remark, SUSPECT_AFTER,
+    Settle, Settlement, Sighting, StateStep, Waits, Walk, WalkPage,
 };
 pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
 pub use lists::{

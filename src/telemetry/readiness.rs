@@ -47,6 +47,10 @@ const PARTS: [(&str, &str); 6] = [
     ("loops", "the work has not begun yet"),
 ];
 
+/// What is said while Iconik cannot be used. Everybody may read it, so the cause is in the log only.
+const AWAY: &str = "nothing is sent to it until it answers again: events are received and kept, runs wait, and nothing is \
+                    counted against them; the log says why";
+
 /// Shared by everything that has a part in it; clones see the same state.
 #[derive(Clone, Debug)]
 pub struct Readiness(Arc<Mutex<State>>);
@@ -56,6 +60,8 @@ struct State {
     /// Why each of `PARTS` is not ready; `None` if it is.
     trouble: [Option<String>; PARTS.len()],
     draining: bool,
+    /// Whether nothing is sent to Iconik because it cannot be used.
+    iconik_away: bool,
 }
 
 impl Default for Readiness {
@@ -70,6 +76,7 @@ impl Readiness {
         Self(Arc::new(Mutex::new(State {
             trouble: PARTS.map(|(_, begin)| Some(begin.to_owned())),
             draining: false,
+            iconik_away: false,
         })))
     }
 
@@ -90,6 +97,12 @@ impl Readiness {
         state.publish();
     }
 
+    /// Whether Iconik as a whole cannot be used. It is said and changes nothing else: events are still received and kept,
+    /// and a gateway out of the load balancer would lose them.
+    pub fn iconik_is_away(&self, away: bool) {
+        self.state().iconik_away = away;
+    }
+
     /// Whether it is stopping.
     pub fn is_draining(&self) -> bool {
         self.state().draining
@@ -100,7 +113,8 @@ impl Readiness {
         self.state().is_ready()
     }
 
-    /// `{"ready": …, "parts": {"store": "ready", …}, "draining": …}`; a part that is not ready gives its reason.
+    /// `{"ready": …, "parts": {"store": "ready", …}, "iconik": "usable", "draining": …}`; a part that is not ready gives its
+    /// reason, and so does Iconik.
     pub fn report(&self) -> Value {
         let state = self.state();
         let parts: serde_json::Map<String, Value> = PARTS
@@ -111,7 +125,8 @@ impl Readiness {
                 ((*name).to_owned(), text.into())
             })
             .collect();
-        json!({ "ready": state.is_ready(), "parts": parts, "draining": state.draining })
+        let iconik = if state.iconik_away { AWAY } else { "usable" };
+        json!({ "ready": state.is_ready(), "parts": parts, "iconik": iconik, "draining": state.draining })
     }
 
     fn set(&self, part: Part, trouble: Option<String>) {
@@ -159,6 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn an_iconik_that_is_away_is_told_and_keeps_nobody_from_sending_events() {
+        let readiness = Readiness::new();
+        for part in Part::ALL {
+            readiness.ready(part);
+        }
+        readiness.iconik_is_away(true);
+        assert!(readiness.is_ready());
+        assert_eq!(readiness.report()["iconik"], AWAY);
+        readiness.iconik_is_away(false);
+        assert_eq!(readiness.report()["iconik"], "usable");
+    }
+
+    #[test]
     fn a_gateway_that_stops_is_not_ready_whatever_its_parts_say() {
         let readiness = Readiness::new();
         for part in Part::ALL {
@@ -174,6 +202,7 @@ mod tests {
                     "store": "ready", "rule_set": "ready", "sandbox": "ready", "router": "ready",
                     "scheduler": "ready", "loops": "ready",
                 },
+                "iconik": "usable",
                 "draining": true,
             })
         );

@@ -12,6 +12,7 @@
 mod disk;
 mod faults;
 mod matrix;
+mod points;
 mod power;
 mod site;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let mut trials = matrix::trials();
+    trials.extend(points::trials());
     trials.extend(power::trials());
     trials.extend(faults::trials());
     trials.extend(site::trials());

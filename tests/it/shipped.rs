@@ -21,18 +21,14 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&both).into_owned()
 }
 
-/// Runs an example and gives its trace.
+/// Runs an example and gives its trace. Without an event the rule's schedule is due.
 fn run(rule: &str, event: &str) -> String {
-    let event = format!("examples/events/{event}.json");
-    let output = cuegate(&[
-        "run",
-        rule,
-        "--event",
-        &event,
-        "--simulator",
-        "examples/seed.json",
-        "--trace",
-    ]);
+    let event = (!event.is_empty()).then(|| format!("examples/events/{event}.json"));
+    let mut arguments = vec!["run", rule, "--simulator", "examples/seed.json", "--trace"];
+    if let Some(event) = &event {
+        arguments.extend(["--event", event]);
+    }
+    let output = cuegate(&arguments);
     assert!(output.status.success(), "{rule}: {}", text(&output));
     text(&output)
 }
@@ -59,8 +55,8 @@ fn every_example_does_what_its_rule_says() {
         ),
         (
             "expired_to_trash",
-            "metadata_updated",
-            "DELETE assets/v1/assets/",
+            "",
+            "DELETE assets/v1/assets/5c1a3e70-0000-4000-8000-0000000000b2/ -> 204",
         ),
         (
             "campaign_from_collection",
@@ -80,6 +76,23 @@ fn every_example_does_what_its_rule_says() {
             "{rule}: {trace}"
         );
     }
+}
+
+#[test]
+fn only_what_has_expired_and_is_not_on_hold_goes_to_the_trash() {
+    let trace = run("expired_to_trash", "");
+    assert_eq!(trace.matches("DELETE ").count(), 1, "{trace}");
+    assert!(
+        trace.contains("log: 1 of 1 assets that looked expired are in the trash, 0 failed"),
+        "{trace}"
+    );
+}
+
+#[test]
+fn a_rule_without_a_schedule_is_not_run_without_an_event() {
+    let output = cuegate(&["run", "tag_on_arrival", "--simulator", "examples/seed.json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("--event"), "{}", text(&output));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::model::{Effect, LogLevel, LogLine, RuleSet, Run, RunId, StateAccess};
+use crate::model::{Effect, FilePosition, LogLevel, LogLine, RuleSet, Run, RunId, StateAccess};
 use crate::store::{Remark, Trace};
 
 /// The most bytes of a body that are shown whole, unless everything is asked for.
@@ -38,10 +38,13 @@ pub struct JournalView {
 pub struct StepView {
     /// Counts from 0.
     pub number: u32,
-    /// The line of the script that asked.
+    /// The file that asked, if it is not the rule's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// The text of that line; not of rules that import others, because the line may be theirs.
+    /// The text of that line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
     /// `call`, `egress`, `sleep`, `wait_for_event`, `wait_for_job` or `state`.
@@ -79,7 +82,10 @@ pub struct OpenView {
     pub number: u32,
     /// What was asked for, in words.
     pub asks: String,
-    /// The line of the script that asked.
+    /// The file that asked, if it is not the rule's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The text of that line.
@@ -147,33 +153,30 @@ pub struct RemarkView {
     pub text: String,
 }
 
-/// The script that a trace points into.
+/// The files that a trace points into.
 pub(in crate::admin) struct SourceOf<'a> {
+    set: Option<&'a RuleSet>,
+    /// The rule's own.
     file: Option<&'a str>,
-    lines: Vec<&'a str>,
 }
 
 impl<'a> SourceOf<'a> {
     /// The rule of a run in the set that it runs on.
     pub(in crate::admin) fn rule(set: Option<&'a RuleSet>, run: &Run) -> Self {
         let header = set.and_then(|set| set.header(&run.rule));
-        let file = header.map(|header| header.file.as_str());
-        // A position names a line and no file, and with imports it may be a line of theirs.
-        let alone = header.is_some_and(|header| header.imports.is_empty());
-        let source = set.filter(|_| alone).and_then(|set| {
-            set.files
-                .iter()
-                .find(|known| Some(known.path.as_str()) == file)
-        });
         Self {
-            file,
-            lines: source.map_or_else(Vec::new, |file| file.source.lines().collect()),
+            set,
+            file: header.map(|header| header.file.as_str()),
         }
     }
 
-    fn excerpt(&self, line: Option<u32>) -> Option<String> {
-        let index = usize::try_from(line?).ok()?.checked_sub(1)?;
-        let text = self.lines.get(index)?.trim();
+    fn excerpt(&self, place: Option<&FilePosition>) -> Option<String> {
+        let place = place?;
+        let path = place.file.as_deref().or(self.file)?;
+        let mut files = self.set?.files.iter();
+        let file = files.find(|file| file.path == path)?;
+        let index = usize::try_from(place.at.line).ok()?.checked_sub(1)?;
+        let text = file.source.lines().nth(index)?.trim();
         Some(text.chars().take(240).collect())
     }
 }
@@ -187,12 +190,13 @@ pub(in crate::admin) fn journal_view(
 ) -> JournalView {
     let steps = u32::try_from(trace.steps.len()).unwrap_or(u32::MAX);
     let open = trace.open.as_ref().map(|open| {
-        let line = open.effect.position().map(|at| at.line);
+        let place = open.effect.position();
         OpenView {
             number: open.number,
             asks: open.effect.to_string(),
-            line,
-            excerpt: source.excerpt(line),
+            file: place.and_then(|place| place.file.clone()),
+            line: place.map(|place| place.at.line),
+            excerpt: source.excerpt(place),
             request: request(&open.effect).map(|body| BodyView::of(body, full)),
             at: open.at,
         }
@@ -211,13 +215,14 @@ pub(in crate::admin) fn journal_view(
 
 fn step_view(trace: &Trace, number: u32, source: &SourceOf<'_>, full: bool) -> StepView {
     let step = &trace.steps[usize::try_from(number).unwrap_or(usize::MAX)];
-    let line = step.effect.position().map(|at| at.line);
+    let place = step.effect.position();
     let announced = || trace.announced.iter().filter(|one| one.number == number);
     let withdrawn = announced().filter(|one| one.withdrawn).count();
     StepView {
         number,
-        line,
-        excerpt: source.excerpt(line),
+        file: place.and_then(|place| place.file.clone()),
+        line: place.map(|place| place.at.line),
+        excerpt: source.excerpt(place),
         kind: kind(&step.effect).to_owned(),
         asks: step.effect.to_string(),
         query: query(&step.effect),

@@ -6,7 +6,8 @@ use rhai::{Dynamic, EvalAltResult, INT, Map, NativeCallContext, Position};
 use serde_json::Value;
 
 use super::super::convert::to_dynamic;
-use super::super::session::{Fallible, Here, Session, SharedSession, error};
+use super::super::here::Here;
+use super::super::session::{Fallible, Session, SharedSession, error};
 use super::super::wanted::SEARCH_PATH;
 use crate::model::{Answer, Call, DeadClass, Effect, Method};
 use crate::operations;

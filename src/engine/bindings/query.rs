@@ -7,7 +7,8 @@ use rhai::{Array, Dynamic, FuncRegistration, Map, NativeCallContext};
 
 use super::super::catalog::{FunctionDoc, Place, Registry};
 use super::super::convert::{to_json, type_name};
-use super::super::session::{Fallible, Here, Session, SharedSession, error};
+use super::super::here::Here;
+use super::super::session::{Fallible, Session, SharedSession, error};
 use super::call::path_id;
 use super::event::nearest;
 use super::pages::Pages;

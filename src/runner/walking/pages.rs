@@ -11,14 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::answers::{documents, objects};
+use self::answers::{documents, objects, too_deep};
 use crate::model::{Answer, Call, Method, Object, Query, QuerySource};
 
 /// Objects on a page of a search, without their metadata: what clients are seen to ask for.
 const SEARCH_PAGE: usize = 150;
 
 /// Objects on a page of a collection's contents. They come whole and must fit into one answer together.
-const CONTENTS_PAGE: usize = 50;
+const CONTENTS_PAGE: u32 = 50;
+
+/// How many objects of a collection can be listed: pages of lists that the index answers end there (inferred), and
+/// this list has neither a scroll nor `search_after`.
+const CONTENTS_MAX: u32 = 10_000;
 
 /// Jobs on a page: the most that Iconik's documents allow.
 const JOBS_PAGE: usize = 100;
@@ -249,6 +253,9 @@ impl Place {
         recursive: bool,
         answer: &Answer,
     ) -> Result<Page, String> {
+        if answer.status == 400 && contents.page > CONTENTS_MAX / CONTENTS_PAGE {
+            return Err(too_deep(&contents.collection, CONTENTS_MAX));
+        }
         let documents = documents(answer)?;
         let number = |key: &str| answer.body.get(key).and_then(Value::as_u64);
         let total = number("total");

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{micros, to_json};
+use super::suspects::{UnderWay, first_suspect, most_urgent, take, under_way};
 use super::{journal, pausing, waits, walking};
 use crate::model::{DeadClass, Failure, ParkedClass, RuleId, RunId, RunState};
-use crate::store::{Claiming, Fenced, Lease, Settle, Settlement, StoreError};
+use crate::store::{Claiming, Fenced, Lease, SUSPECT_AFTER, Settle, Settlement, StoreError};
 
 /// Leases ready lanes. `turn` is the rule that was served last; it is moved on.
 pub(super) fn lease(
@@ -22,26 +23,28 @@ pub(super) fn lease(
     turn: &mut RuleId,
 ) -> Result<Vec<Lease>, StoreError> {
     let mut leases = Vec::new();
+    let under_way = under_way(db)?;
+    if claiming.limit == 0 || under_way == UnderWay::Suspect {
+        return Ok(leases);
+    }
     let mut rules = rules_with_room(db, claiming, turn)?;
+    if let Some((rule, suspect)) = first_suspect(db, &rules)? {
+        if under_way == UnderWay::Nothing {
+            leases.push(take(db, &suspect, at)?);
+            turn.clone_from(&rule);
+        }
+        return Ok(leases);
+    }
     while leases.len() < claiming.limit
         && let Some((rule, room)) = rules.pop_front()
     {
-        let Some((lane, run)) = most_urgent(db, &rule)? else {
+        let Some(head) = most_urgent(db, &rule)? else {
             continue;
         };
-        let token = db
-            .prepare_cached(
-                "UPDATE lane SET state = 'leased', token = token + 1 WHERE id = ?1 RETURNING token",
-            )?
-            .query_row([lane], |row| row.get(0))?;
-        db.prepare_cached(
-            "UPDATE run SET state = ?2, attempt = attempt + 1, started_at = coalesce(started_at, ?3) WHERE id = ?1",
-        )?
-        .execute(params![run, RunState::Running.as_str(), micros(at)])?;
-        leases.push(Lease {
-            run: RunId(run),
-            token,
-        });
+        if head.is_suspect() {
+            break;
+        }
+        leases.push(take(db, &head, at)?);
         turn.clone_from(&rule);
         if room > 1 {
             rules.push_back((rule, room - 1));
@@ -95,16 +98,6 @@ fn leased(db: &Connection, rule: &RuleId) -> Result<usize, StoreError> {
         .query_row([rule.as_str()], |row| row.get::<_, u32>(0))?
         .try_into()
         .unwrap_or(usize::MAX))
-}
-
-fn most_urgent(db: &Connection, rule: &RuleId) -> Result<Option<(i64, i64)>, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT id, head_run FROM lane WHERE state = 'ready' AND rule = ?1
-             ORDER BY rank, head_run LIMIT 1",
-        )?
-        .query_row([rule.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
 }
 
 /// The lane that a lease holds, if it still holds.
@@ -308,7 +301,8 @@ fn release(db: &Connection, lane: i64, run: RunId, at: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Takes all claims back; they stay counted, because whoever held them may have died of them. Answers how many.
+/// Takes all claims back; they stay counted, because whoever held them may have died of them. Which of several it was
+/// cannot be told, so none of them comes to count as having been alone. Answers how many.
 pub(super) fn release_all(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
     let leased: Vec<(i64, i64)> = db
         .prepare("SELECT lane, id FROM run WHERE state = ?1")?
@@ -318,6 +312,10 @@ pub(super) fn release_all(db: &Connection, at: Timestamp) -> Result<usize, Store
         .collect::<Result<_, _>>()?;
     for (lane, run) in &leased {
         release(db, *lane, RunId(*run), at)?;
+        if leased.len() > 1 {
+            db.prepare_cached("UPDATE run SET attempt = min(attempt, ?2) WHERE id = ?1")?
+                .execute(params![run, SUSPECT_AFTER])?;
+        }
     }
     Ok(leased.len())
 }

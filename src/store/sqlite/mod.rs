@@ -45,6 +45,7 @@ mod schema;
 mod standing;
 mod state;
 mod stats;
+mod suspects;
 mod verbs;
 mod waits;
 mod walking;

@@ -29,6 +29,7 @@ enum Control {
     ReadOnly,
     ClockSeconds,
     WriteError,
+    SyncsLeft,
 }
 
 /// What becomes of bytes that were written and not synced when the power goes.
@@ -69,6 +70,7 @@ impl Disk {
             Control::ReadOnly,
             Control::ClockSeconds,
             Control::WriteError,
+            Control::SyncsLeft,
         ] {
             disk.set(which, NONE);
         }
@@ -141,6 +143,20 @@ impl Disk {
     /// How far the wall clock is from the machine's.
     pub(crate) fn clock(&self, seconds: i64) {
         self.set(Control::ClockSeconds, seconds);
+    }
+
+    /// Lets the process kill itself at the sync of this number from now, counted from 1; at none if it is 0.
+    pub(crate) fn kill_at_sync(&self, number: u32) {
+        self.set(Control::SyncsLeft, i64::from(number));
+    }
+
+    /// How many syncs are left until it does.
+    pub(crate) fn syncs_left(&self) -> i64 {
+        let mut number = [0; 8];
+        self.control
+            .read_exact_at(&mut number, 8 * Control::SyncsLeft as u64)
+            .expect("the control file can be read");
+        i64::from_ne_bytes(number)
     }
 
     fn set(&self, which: Control, number: i64) {

@@ -3,7 +3,7 @@
  *
  * CUEGATE_SHIM_DIR is that directory. CUEGATE_SHIM_SHADOW is another one, which must begin as a copy of it: of every
  * file it holds the bytes that were synced, and no others. After the process was killed, the shadow is what a power
- * cut would have left at the least. CUEGATE_SHIM_CONTROL is a file of five signed 64-bit numbers, which whoever
+ * cut would have left at the least. CUEGATE_SHIM_CONTROL is a file of six signed 64-bit numbers, which whoever
  * started the process may change at any time:
  *
  *   0  bytes by which files may still grow; below 0: as many as they like. Then ENOSPC, after a short write.
@@ -12,6 +12,8 @@
  *   2  not 0: nothing can be opened for writing, written, truncated, renamed or deleted: EROFS.
  *   3  seconds that are added to the wall clock. The monotonic clock stays.
  *   4  not 0: the error number of every write.
+ *   5  above 0: so many syncs may still begin; the process kills itself at the last of them, after its bytes were
+ *      written and before anybody is told that they are safe.
  *
  * What it cannot see, and therefore what a cut by it does not show:
  *   - system calls that do not go through libc (SQLite's do; the sandbox's and the listeners' are not about files)
@@ -28,6 +30,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -42,7 +45,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM, SYNC_ERROR, READ_ONLY, CLOCK_SECONDS, WRITE_ERROR, CONTROLS };
+enum { ROOM, SYNC_ERROR, READ_ONLY, CLOCK_SECONDS, WRITE_ERROR, SYNCS_LEFT, CONTROLS };
 
 /* What was done to a file since its last sync, oldest first. */
 struct change {
@@ -137,7 +140,7 @@ __attribute__((constructor)) static void begin(void)
     int fd = real_open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         die("the control file cannot be opened");
-    control = real_mmap(NULL, CONTROLS * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    control = real_mmap(NULL, CONTROLS * sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (control == MAP_FAILED)
         die("the control file cannot be mapped");
     real_close(fd);
@@ -494,6 +497,13 @@ static void settle(struct file *file, int kept)
         real_close(fd);
 }
 
+/* Counts a sync, and dies at the one that whoever started the process has chosen. */
+static void count_sync(void)
+{
+    if (set(SYNCS_LEFT) > 0 && atomic_fetch_sub(&control[SYNCS_LEFT], 1) == 1)
+        kill(getpid(), SIGKILL);
+}
+
 /* Whoever is told that its bytes are safe must find them in the shadow, also those that another thread's sync has
  * just taken along: hence one sync of a file at a time. */
 int fsync(int fd)
@@ -502,6 +512,7 @@ int fsync(int fd)
     struct file *file = file_of(fd);
     if (!file)
         return real_fsync(fd);
+    count_sync();
     pthread_mutex_lock(&file->syncing);
     int error = (int)set(SYNC_ERROR);
     int failed = error ? -1 : real_fsync(fd);

@@ -2,7 +2,7 @@
 //! Trouble of any kind is made around it; what it promised is judged when all has come to rest.
 
 mod cases;
-mod census;
+pub(crate) mod census;
 mod evidence;
 mod lanes;
 mod person;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use cuegate::model::{DeadClass, EventId, Run, RunState};
 use cuegate::simulator::{ReceivedRequest, Simulator};
-use cuegate::store::Store as _;
+use cuegate::store::{SUSPECT_AFTER, Store as _};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
@@ -40,9 +40,9 @@ const REST_WITHIN: Duration = Duration::from_secs(60);
 /// Runs that only stand behind parked ones do not move for so long.
 const STILL: Duration = Duration::from_millis(2_500);
 
-/// A run that was claimed so often without getting on is given up at the next claim: it may be what kills the
-/// gateway.
-const CLAIMS_MAX: u32 = 5;
+/// A run that was claimed so often without getting on, in the end alone, is given up at the next claim: it may be what
+/// kills the gateway.
+const CLAIMS_MAX: u32 = SUSPECT_AFTER + 3;
 
 /// The whole of it.
 pub(crate) struct Site {

@@ -1,6 +1,7 @@
 //! `check` and `run`: what an author reads about a rule that is wrong, and about one that is right.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -245,6 +246,95 @@ fn run_shows_every_step_and_ends_well() {
     let said = desk.types(&traced);
     said.ended(0, &["rule: succeeded", "log: Interview"]);
     said.ended(0, &[&format!("GET assets/v1/assets/{ASSET}/ -> 200")]);
+}
+
+#[test]
+fn a_call_that_a_library_makes_is_shown_in_its_file() {
+    let desk = runnable(
+        "import \"lib/mark\" as mark;
+rule(#{ on: [\"assets/entity/create\"], allow: [\"segments:write\"], limits: #{ writes_per_run: 1 } });
+fn run(event) {
+    // one
+    // two
+    // three
+    mark::twice(iconik::asset(event.asset_id));
+}
+",
+    );
+    desk.write(
+        "rules/lib/mark.rhai",
+        "fn twice(asset) {
+    let marker = #{ segment_type: \"MARKER\", time_start_milliseconds: 0, time_end_milliseconds: 1 };
+    asset.create_segment(marker);
+
+    asset.create_segment(marker);
+}
+",
+    );
+    let mut traced = RUN.to_vec();
+    traced.push("--trace");
+    let said = desk.types(&traced);
+    said.ended(
+        1,
+        &["`writes_per_run` of 1", "segments/ -> 201  lib/mark.rhai:3"],
+    );
+    said.ended(
+        1,
+        &[
+            "--> lib/mark.rhai:5:11",
+            " 5 |     asset.create_segment(marker);",
+        ],
+    );
+}
+
+#[test]
+fn run_waits_neither_for_the_time_nor_for_an_event_that_cannot_come() {
+    let desk = runnable(&rule(
+        "let before = time::now();
+    sleep(\"2h\");
+    log::info(if time::now() >= before.plus(\"2h\") { \"slept\" } else { \"did not sleep\" });
+    let change = wait_for(\"assets/metadata/update\", #{ asset_id: event.asset_id }, \"3d\");
+    log::info(if change == () { \"nothing came\" } else { \"it came\" });
+    log::info(if time::now() >= before.plus(\"74h\") { \"waited\" } else { \"did not wait\" });
+    log::info(iconik::asset(event.asset_id).title);",
+    ));
+    let mut traced = RUN.to_vec();
+    traced.push("--trace");
+    let began = std::time::Instant::now();
+    let said = desk.types(&traced);
+    said.ended(0, &["rule: succeeded", "log: slept", "log: nothing came"]);
+    said.ended(0, &["log: waited", "log: Interview"]);
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "it is not shown as waiting when patience ends"
+    );
+}
+
+#[test]
+fn run_shows_what_each_object_came_to() {
+    let desk = runnable(
+        "rule(#{ schedule: #{ cron: \"0 6 * * *\" } });
+fn each(event) { search::assets() }
+fn run(event) { sleep(\"1h\"); skip(`looked at ${iconik::asset(event.asset_id).title}`); }
+fn done(event, result) { log::info(`${result.skipped} of ${result.objects}`); }
+",
+    );
+    let unasked: Vec<&str> = RUN
+        .into_iter()
+        .filter(|word| !["--event", "event.json"].contains(word))
+        .chain(["--trace"])
+        .collect();
+    let said = desk.types(&unasked);
+    said.ended(
+        0,
+        &["looked at Interview", "log: 1 of 1", "rule: succeeded"],
+    );
+    said.ended(0, &[&format!("rule on {ASSET}: skipped")]);
+    let mut as_json = unasked;
+    as_json.extend(["--format", "json"]);
+    let report = desk.types(&as_json).json();
+    assert_eq!(report["children"][0]["run"]["state"], "skipped");
+    assert_eq!(report["run"]["state"], "succeeded");
 }
 
 #[test]

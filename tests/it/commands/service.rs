@@ -128,7 +128,7 @@ fn a_wrong_call_ends_with_2_and_help_with_0() {
     let desk = Desk::new();
     desk.types(&["serv"]).ended(2, &["unrecognized subcommand"]);
     desk.types(&[]).ended(2, &["Usage: cuegate"]);
-    desk.types(&["run", "rule"]).ended(2, &["--event"]);
+    desk.types(&["run"]).ended(2, &["<RULE>"]);
     desk.types(&["--help"])
         .ended(0, &["demo", "serve", "health"]);
     desk.types(&["--version"]).ended(0, &["cuegate "]);

@@ -232,7 +232,7 @@ fn a_call_inside_a_loop_over_pages_comes_between_them() {
     let (search, read) = ("`POST search/v1/search/`", "`GET assets/v1/assets/a1/`");
     assert_eq!(asked, [search, read, search]);
     assert_eq!(outcome, Outcome::Finished);
-    let place = journal[2].effect.position().map(|at| at.line);
+    let place = journal[2].effect.position().map(|place| place.at.line);
     assert_eq!(place, Some(2), "the place of the search is told");
 }
 

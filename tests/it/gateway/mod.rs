@@ -264,17 +264,18 @@ impl Gateway {
 
     /// The value of a metric, `cuegate_runs{state="dead"}`; 0 while it is not there.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let metrics = self.http.get(format!("{}/metrics", self.admin_url()));
-        let text = metrics
-            .send()
+        self.metric_if_there(name)
             .await
             .expect("the admin listener answers")
-            .text()
-            .await
-            .expect("metrics are text");
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-            .unwrap_or(0.0)
+    }
+
+    /// The same; nothing if the gateway does not answer, because it may be gone.
+    pub(crate) async fn metric_if_there(&self, name: &str) -> Option<f64> {
+        let metrics = self.http.get(format!("{}/metrics", self.admin_url()));
+        let text = metrics.send().await.ok()?.text().await.ok()?;
+        let mut lines = text.lines();
+        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        Some(found.unwrap_or(0.0))
     }
 
     /// Waits until so many runs are in the state.

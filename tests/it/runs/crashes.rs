@@ -1,5 +1,7 @@
 //! What is found after a stop in the middle, and runs that must not go on.
 
+use std::sync::{Arc, Mutex};
+
 use cuegate::clock::Clock;
 use cuegate::engine::{BINDING_VERSION, Outcome};
 use cuegate::model::{
@@ -9,7 +11,7 @@ use cuegate::model::{
 use cuegate::store::{Append, Claiming, Decision, Fenced, Intent, JournalEntry, NewRun, Routing};
 
 use super::samples::{abort_job, create_job, read, refused, relate, reply, rule, throttled, trash};
-use super::world::World;
+use super::world::{World, until};
 
 /// A run whose gateway died after the intent of `call`, `seconds` ago.
 async fn interrupted(call: Call, seconds: u64) -> (World, RunId) {
@@ -131,7 +133,7 @@ async fn a_run_goes_on_where_its_journal_ends() {
 async fn a_run_that_stops_the_gateway_again_and_again_is_given_up() {
     let mut world = World::under(vec![rule("a")]).await;
     let run = world.run_for("A").await;
-    for _ in 0..5 {
+    for _ in 0..8 {
         assert_eq!(
             world
                 .store
@@ -147,6 +149,66 @@ async fn a_run_that_stops_the_gateway_again_and_again_is_given_up() {
     let run = world.look(run).await;
     assert_eq!(run.state, RunState::Dead);
     assert_eq!(run.failure.unwrap().class, DeadClass::Crash);
+}
+
+/// Everybody's call is under way when the gateway dies of one of them; who is under way without it gets on.
+#[tokio::test]
+async fn what_stops_the_gateway_is_told_from_what_was_under_way_beside_it() {
+    let mut world = World::under(vec![rule("a")]).await;
+    let advanced = Arc::<Mutex<Vec<String>>>::default();
+    let seen = Arc::clone(&advanced);
+    world.rules.script("a", move |event, journal| {
+        let object = event.text("object_id").unwrap();
+        seen.lock().unwrap().push(object.to_owned());
+        match journal {
+            [] => Outcome::Effect(Effect::Call(read())),
+            _ => Outcome::Finished,
+        }
+    });
+    let mut innocent = Vec::new();
+    for object in ["A", "B", "C", "D"] {
+        innocent.push(world.run_for(object).await);
+    }
+    let killer = world.run_for("Killer").await;
+    let mut deaths = 0;
+    while !world.look(killer).await.state.is_final() {
+        advanced.lock().unwrap().clear();
+        let closed = world.iconik.gate.write().await;
+        let runner = world.runner();
+        let mut step = Box::pin(runner.step());
+        let begun = until(
+            "somebody is under way and who it is can be told",
+            || async {
+                let is_running = world.look(killer).await.state == RunState::Running;
+                let advanced = advanced.lock().unwrap();
+                advanced.iter().any(|it| it == "Killer") || (!is_running && !advanced.is_empty())
+            },
+        );
+        let over = tokio::select! {
+            stepped = &mut step => stepped.map(|_| true).unwrap(),
+            () = begun => false,
+        };
+        if over {
+            continue;
+        }
+        if advanced.lock().unwrap().iter().any(|it| it == "Killer") {
+            drop(step);
+            drop(runner);
+            drop(closed);
+            world.restart().await;
+            deaths += 1;
+        } else {
+            drop(closed);
+            step.await.unwrap();
+        }
+    }
+    assert_eq!(deaths, 8, "five beside others, three alone");
+    let dead = world.look(killer).await;
+    assert_eq!(dead.failure.unwrap().class, DeadClass::Crash);
+    while world.runner().step().await.unwrap() > 0 {}
+    for run in innocent {
+        assert_eq!(world.look(run).await.state, RunState::Succeeded);
+    }
 }
 
 #[tokio::test]
@@ -174,7 +236,7 @@ async fn a_run_that_must_not_go_on_is_parked_if_it_may_have_set_something_off() 
             "{reason}"
         );
         let (mut world, run) = interrupted(call, 1).await;
-        for _ in 0..5 {
+        for _ in 0..8 {
             let claiming = Claiming::up_to(1);
             let claims = world.store.claim(claiming, world.clock.now()).await;
             assert_eq!(claims.unwrap().len(), 1);

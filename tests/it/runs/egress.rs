@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method as HttpMethod, StatusCode, Uri};
+use cuegate::clock::Clock as _;
 use cuegate::config::{self, OnUncertain};
 use cuegate::egress::Egress;
 use cuegate::engine::Outcome;
@@ -13,6 +14,7 @@ use cuegate::model::{
     DeadClass, Effect, EgressCall, Failure, Method, ParkedClass, RunId, RunState, Secret, WaitsFor,
 };
 use cuegate::runner::{Options, Runner};
+use cuegate::store::{Pause, PauseScope};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -318,6 +320,66 @@ async fn a_gateway_that_dies_over_a_request_leaves_it_to_the_target_what_follows
             OnUncertain::Repeat => assert_eq!(skipped_with(&world, run).await, "200 false"),
         }
         assert_eq!(desk.seen().len(), sent, "{on_uncertain:?}");
+    }
+}
+
+#[tokio::test]
+async fn while_writes_are_paused_a_request_waits_before_its_intent_and_a_read_does_not() {
+    for method in [Method::Get, Method::Post] {
+        let desk = Desk::open().await;
+        let (world, run) = world_that_asks(request(method)).await;
+        world.store.pause(paused_writes(&world)).await.unwrap();
+        let runner = runner(&world, desk.config(OnUncertain::Park));
+        runner.step().await.unwrap();
+        if method == Method::Post {
+            let held = world.look(run).await;
+            assert_eq!(held.state, RunState::Waiting);
+            assert_eq!(held.waits_for, Some(WaitsFor::Writes));
+            assert!(!world.has_open_intent(run).await);
+            assert!(desk.seen().is_empty(), "{:?}", desk.seen());
+            assert!(world.store.resume(PauseScope::Writes).await.unwrap());
+            runner.step().await.unwrap();
+        }
+        assert_eq!(skipped_with(&world, run).await, "200 false");
+        assert_eq!(desk.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_pause_of_writes_holds_a_repetition_and_not_the_decision_to_send_nothing() {
+    for on_uncertain in [OnUncertain::Repeat, OnUncertain::Drop, OnUncertain::Park] {
+        let desk = Desk::open().await;
+        let (mut world, run) = world_that_asks(request(Method::Post)).await;
+        let hold = desk.gate.write().await;
+        {
+            let runner = runner(&world, desk.config(on_uncertain));
+            tokio::select! {
+                stepped = runner.step() => panic!("the request hangs: {stepped:?}"),
+                () = until("the request is sent", || async { !desk.seen().is_empty() }) => {}
+            }
+        }
+        world.restart().await;
+        drop(hold);
+        world.store.pause(paused_writes(&world)).await.unwrap();
+        let runner = runner(&world, desk.config(on_uncertain));
+        runner.step().await.unwrap();
+        let state = world.look(run).await.state;
+        let expected = match on_uncertain {
+            OnUncertain::Repeat => RunState::Waiting,
+            OnUncertain::Drop => RunState::Skipped,
+            OnUncertain::Park => RunState::Parked,
+        };
+        assert_eq!(state, expected, "{on_uncertain:?}");
+        assert_eq!(desk.seen().len(), 1, "{on_uncertain:?}");
+    }
+}
+
+fn paused_writes(world: &World) -> Pause {
+    Pause {
+        scope: PauseScope::Writes,
+        quarantine: false,
+        reason: "a test".to_owned(),
+        since: world.clock.now(),
     }
 }
 

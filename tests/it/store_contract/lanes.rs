@@ -183,6 +183,62 @@ pub(crate) async fn claims_are_counted_until_the_journal_grows(place: &dyn Place
     assert_eq!(claim_one(&*store).await.run.attempt, 1);
 }
 
+pub(crate) async fn a_run_that_is_under_way_at_many_stops_is_never_taken_for_their_cause(
+    place: &dyn Place,
+) {
+    let mut store = open(place).await;
+    enqueue(&*store, 0, &[("tag", "a"), ("cut", "b"), ("clip", "c")]).await;
+    let (mut stops, mut steps) = (0, [0; 3]);
+    while stops < 20 {
+        let claims = store.claim(Claiming::up_to(10), at(stops)).await.unwrap();
+        for claim in &claims {
+            let suspect = claim.run.attempt > SUSPECT_AFTER;
+            assert!(claim.run.attempt <= SUSPECT_AFTER + 1);
+            assert!(!suspect || claims.len() == 1, "it is alone");
+        }
+        let more = store.claim(Claiming::up_to(10), at(stops)).await.unwrap();
+        assert!(more.is_empty(), "nor does anything come beside it");
+        if let [alone] = &claims[..] {
+            let step = &mut steps[usize::try_from(alone.run.id.0).unwrap() % 3];
+            let entry = JournalEntry::Answer(Box::new(read(*step)));
+            assert_eq!(append(&*store, alone.lease, entry).await, Fenced::Written);
+            settle(&*store, alone.lease, Settlement::Released).await;
+            *step += 1;
+        } else {
+            assert_eq!(claims.len(), 3);
+            drop(store);
+            store = place.open().await;
+            stops += 1;
+        }
+    }
+    assert_eq!(steps, [3; 3], "each was alone after five stops");
+}
+
+pub(crate) async fn a_run_that_is_alone_at_a_stop_is_counted_and_holds_nobody_back_once_it_waits(
+    place: &dyn Place,
+) {
+    let mut store = open(place).await;
+    enqueue(&*store, 0, &[("tag", "a")]).await;
+    for attempt in 1..=SUSPECT_AFTER + 2 {
+        assert_eq!(claim_one(&*store).await.run.attempt, attempt);
+        drop(store);
+        store = place.open().await;
+    }
+    enqueue(&*store, 1, &[("tag", "b")]).await;
+    let alone = claim_one(&*store).await;
+    assert_eq!(alone.run.attempt, SUSPECT_AFTER + 3);
+    assert!(
+        store
+            .claim(Claiming::up_to(10), at(0))
+            .await
+            .unwrap()
+            .is_empty(),
+        "nobody else begins"
+    );
+    settle(&*store, alone.lease, Settlement::Succeeded).await;
+    assert_eq!(claim_one(&*store).await.run.attempt, 1);
+}
+
 pub(crate) async fn a_dead_run_lets_its_lane_go_on(place: &dyn Place) {
     let store = open(place).await;
     enqueue(&*store, 0, &[("tag", "a"), ("tag", "a"), ("tag", "a")]).await;

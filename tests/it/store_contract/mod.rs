@@ -109,6 +109,8 @@ macro_rules! store_contract {
                 a_crash_takes_the_claim_from_its_holder,
                 a_released_run_is_not_counted,
                 claims_are_counted_until_the_journal_grows,
+                a_run_that_is_under_way_at_many_stops_is_never_taken_for_their_cause,
+                a_run_that_is_alone_at_a_stop_is_counted_and_holds_nobody_back_once_it_waits,
                 a_dead_run_lets_its_lane_go_on,
                 a_parked_run_blocks_its_lane_and_no_other,
                 one_lost_claim_does_not_hinder_the_others,
@@ -348,7 +350,7 @@ pub(crate) fn effect(method: Method, path: &str) -> Effect {
         query: [("page".to_owned(), "2".to_owned())].into(),
         body: (method != Method::Get).then(|| json!({ "title": "Tor in der 90. Minute" })),
         cacheable: false,
-        position: Some(Position { line: 4, column: 9 }),
+        position: Some(Position { line: 4, column: 9 }.into()),
     })
 }
 

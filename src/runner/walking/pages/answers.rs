@@ -33,3 +33,13 @@ pub(super) fn objects(documents: &[Value], only_type: Option<&str>) -> Result<Ve
         .collect::<Option<_>>()
         .ok_or_else(|| "an object on the page is without `id` or `object_type`".to_owned())
 }
+
+/// Why a collection that is too large is not read to its end, and what to write instead.
+pub(super) fn too_deep(collection: &str, most: u32) -> String {
+    format!(
+        "Iconik lists only the first {most} objects of a collection, and {collection} has more. Let `each` search for \
+         them, which has no such end: `search::assets().field(\"in_collections\").equals(\"{collection}\")`, or \
+         `field(\"ancestor_collections\")` for those in the collections inside as well; add \
+         `search::collections().field(\"in_collections\")…` if collections are wanted too"
+    )
+}

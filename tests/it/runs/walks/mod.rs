@@ -25,12 +25,17 @@ const SEARCH: &str = "search/v1/search/";
 
 /// A simulated Iconik with so many assets, the first few of them in collection `C0`.
 async fn iconik(assets: usize) -> (Simulator, Arc<dyn Outside>) {
+    iconik_with(assets, 70).await
+}
+
+/// The same with so many of the assets in the collection.
+async fn iconik_with(assets: usize, inside_first: usize) -> (Simulator, Arc<dyn Outside>) {
     let ids: Vec<String> = (0..assets).map(id).collect();
     let asset = |id: &String| json!({"id": id, "title": id});
     let inside = |id: &String| json!({"object_type": "assets", "object_id": id});
     let seed = json!({
         "assets": ids.iter().map(asset).collect::<Vec<_>>(),
-        "collections": [{"id": id(90_000), "title": "C0", "contents": ids.iter().take(70).map(inside).collect::<Vec<_>>()}],
+        "collections": [{"id": id(90_000), "title": "C0", "contents": ids.iter().take(inside_first).map(inside).collect::<Vec<_>>()}],
     });
     let credential = Credential::demo();
     let options = SimulatorOptions {

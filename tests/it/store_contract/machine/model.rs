@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cuegate::model::{Debounce, RunId, RunState, Step};
-use cuegate::store::{Lease, PauseScope, RetryAs, Settlement};
+use cuegate::store::{Lease, PauseScope, RetryAs, SUSPECT_AFTER, Settlement};
 
 use super::commands::Mode;
 
@@ -216,11 +216,28 @@ impl Model {
 
     pub(super) fn crash(&mut self) {
         self.lost.append(&mut self.claims);
+        let running = self.running().count();
         for run in &mut self.runs {
             if run.state == RunState::Running {
                 run.state = RunState::Queued;
+                if running > 1 {
+                    run.attempt = run.attempt.min(SUSPECT_AFTER);
+                }
             }
         }
+    }
+
+    pub(super) fn running(&self) -> impl Iterator<Item = &ModelRun> {
+        let is_running = |run: &&ModelRun| run.state == RunState::Running;
+        self.runs.iter().filter(is_running)
+    }
+
+    /// Whether a run is or must be alone, so that others may have to wait.
+    pub(super) fn suspects(&self) -> bool {
+        let ready = (0..LANES.len()).filter_map(|lane| self.head(lane));
+        let mut ready = ready.filter(|head| head.is_ready());
+        ready.any(|head| head.attempt >= SUSPECT_AFTER)
+            || self.running().any(|run| run.attempt > SUSPECT_AFTER)
     }
 
     /// Wakes whose time has come; answers how many and when the next is due.
