@@ -10,6 +10,7 @@ mod checking;
 mod contents;
 mod filled;
 mod promises;
+mod retention;
 
 use std::process::{Command, Output};
 
