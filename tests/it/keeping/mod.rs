@@ -10,6 +10,7 @@ mod backups;
 mod checking;
 mod contents;
 mod filled;
+mod migrating;
 mod promises;
 mod retention;
 
