@@ -13,6 +13,7 @@ mod filled;
 mod migrating;
 mod promises;
 mod retention;
+mod room;
 mod stopping;
 
 use std::process::{Command, Output};
