@@ -13,6 +13,7 @@ mod filled;
 mod migrating;
 mod promises;
 mod retention;
+mod returning;
 mod room;
 mod stopping;
 
