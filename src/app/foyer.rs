@@ -53,7 +53,8 @@ pub(super) async fn answer_during<T>(
         doors
             .spawn(async move { ingress::serve(door, router, &limits, LEAVE_WITHIN, until).await });
     }
-    tracing::info!("the start takes a while: senders are told to come again");
+    let [hooks, admin] = listeners.map(address);
+    tracing::info!(%hooks, %admin, "the start takes a while: senders are told to come again");
     let started = start.await;
     leave.send_replace(true);
     while let Some(left) = doors.join_next().await {
@@ -68,6 +69,12 @@ pub(super) async fn answer_during<T>(
 fn again(listener: &TcpListener) -> io::Result<TcpListener> {
     let same = listener.as_fd().try_clone_to_owned()?;
     TcpListener::from_std(std::net::TcpListener::from(same))
+}
+
+fn address(listener: &TcpListener) -> String {
+    listener
+        .local_addr()
+        .map_or_else(|error| error.to_string(), |address| address.to_string())
 }
 
 fn router(readiness: Readiness) -> Router {

@@ -59,9 +59,7 @@ impl Gateway {
         config.require_credentials()?;
         let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
         let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
-        let store = SqliteStore::open(store_options(config), Arc::clone(&parts.clock)).await?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        readiness.ready(Part::Store);
+        let store = open_store(config, parts, &readiness).await?;
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
         let rules = Arc::new(RuleLoader {
@@ -208,6 +206,19 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
         // An error means that the gateway itself is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
     }
+}
+
+/// Opens the store; who is in the way meanwhile can be read in `readiness`.
+async fn open_store(
+    config: &Config,
+    parts: &Parts,
+    readiness: &Readiness,
+) -> Result<Arc<dyn Store>, StoreError> {
+    let waits = |holder: String| readiness.not_ready(Part::Store, holder);
+    let (options, clock) = (store_options(config), Arc::clone(&parts.clock));
+    let store = SqliteStore::open_saying(options, clock, waits).await?;
+    readiness.ready(Part::Store);
+    Ok(Arc::new(store))
 }
 
 /// The store as the configuration wants it.

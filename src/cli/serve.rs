@@ -34,8 +34,18 @@ pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
 }
 
 async fn serve(config: Config, terminal: &mut Terminal) -> Exit {
+    // Before anything else: as the first process of a container it would not hear a signal that it does not listen to.
+    let mut signals = StopSignals::listen();
     let parts = Parts::with_rules_in(config.rules.dir.clone());
-    let app = match App::build(config, &parts).await {
+    let built = tokio::select! {
+        built = App::build(config, &parts) => built,
+        // What the start has begun is as safe to leave as in a crash.
+        _ = signals.next() => {
+            tracing::info!("asked to stop before the start was over; stopped");
+            return Exit::Fine;
+        }
+    };
+    let app = match built {
         Ok(app) => app,
         Err(error) => {
             terminal.complain(&error.to_string());
@@ -50,14 +60,13 @@ async fn serve(config: Config, terminal: &mut Terminal) -> Exit {
     // One request to reload that waits is as good as many.
     let (ask, asked) = mpsc::channel(1);
     let hangups = tokio::spawn(reload_on_hangup(ask));
-    let exit = run_until_stopped(app, asked).await;
+    let exit = run_until_stopped(app, asked, signals).await;
     hangups.abort();
     exit
 }
 
 /// The first signal stops in order. Whoever asks again does not want to wait, and ending at once is as safe as a crash.
-async fn run_until_stopped(app: App, reload: mpsc::Receiver<()>) -> Exit {
-    let mut signals = StopSignals::listen();
+async fn run_until_stopped(app: App, reload: mpsc::Receiver<()>, mut signals: StopSignals) -> Exit {
     let (stop, stopping) = oneshot::channel();
     let asked_twice = async move {
         signals.next().await;

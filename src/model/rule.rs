@@ -54,6 +54,9 @@ pub struct Program {
 }
 
 /// What a rule's header says, checked and with defaults filled in.
+///
+/// Sets that earlier versions of this program have stored lack what came later, and have to be read all the same: it
+/// means then what it means when a rule leaves it out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleHeader {
     /// The rule's name.
@@ -79,10 +82,13 @@ pub struct RuleHeader {
     /// How long a lane must be quiet before its newest event makes a run.
     pub debounce: Option<Debounce>,
     /// Whether events that our own writes caused wake it too.
+    #[serde(default)]
     pub echoes: bool,
     /// Who goes first when the API budget is short; higher first.
+    #[serde(default)]
     pub priority: i32,
     /// The most script time and calls in flight together that one run may take; waits do not count.
+    #[serde(default = "default_timeout")]
     pub timeout: Duration,
     /// How its calls are retried.
     pub retry: Retry,
@@ -95,10 +101,13 @@ pub struct RuleHeader {
     /// Whether it has a `fn when(event)`.
     pub has_when: bool,
     /// Whether it has a `fn lane(event)`.
+    #[serde(default)]
     pub has_lane: bool,
     /// Whether it has a `fn each(event)`.
+    #[serde(default)]
     pub has_each: bool,
     /// Whether it has a `fn done(event, result)`.
+    #[serde(default)]
     pub has_done: bool,
     /// The file's `//!` comment, for listings.
     pub about: String,
@@ -211,6 +220,7 @@ pub enum Uncertain {
 
 /// Bounds of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// The most calls.
     pub calls_per_run: u32,
@@ -218,6 +228,10 @@ pub struct Limits {
     pub writes_per_run: u32,
     /// The most objects that `each` may find; with more, nothing is begun and a person is asked.
     pub objects: u32,
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(300)
 }
 
 impl RuleHeader {
@@ -237,7 +251,7 @@ impl RuleHeader {
             debounce: None,
             echoes: false,
             priority: 0,
-            timeout: Duration::from_secs(300),
+            timeout: default_timeout(),
             retry: Retry::default(),
             limits: Limits::default(),
             expires: Duration::from_secs(30 * 86_400),

@@ -80,9 +80,10 @@ pub struct Health {
     pub broken: Option<String>,
     /// Why no event is taken at the moment, if that is so; it ends by itself.
     pub no_room: Option<String>,
-    /// Bytes in use: pages that hold something, and the write-ahead logs.
+    /// Bytes in use: pages that hold something. Write-ahead logs keep their size, so nothing that is removed makes them
+    /// smaller.
     pub used_bytes: u64,
-    /// Bytes of the files, with room that is used again.
+    /// Bytes of the files and their write-ahead logs, with room that is used again.
     pub file_bytes: u64,
     /// Bytes that are free for the store on its disk.
     pub free_bytes: u64,

@@ -9,6 +9,7 @@ mod engine;
 mod examples;
 mod gateway;
 mod hostile;
+mod keeping;
 mod metrics;
 mod reference;
 mod rule_sets;

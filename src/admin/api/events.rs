@@ -7,6 +7,7 @@ use super::asked::Asked;
 use super::filters::{EventsAsked, EventsPage, PAGE_MAX, PageAsked, event_id};
 use super::{Api, Refusal};
 use crate::admin::views::{EventDetails, EventPage, EventRow, Problem, RunRow, WhenFailure};
+use crate::model::EventId;
 use crate::store::{EventSummary, RunFilter, StoreError};
 
 /// Events, newest first: those that are not routed yet, then the others.
@@ -36,6 +37,24 @@ pub(super) async fn list(
     }))
 }
 
+/// Of an id that is not there nobody can tell whether it was never received or is forgotten.
+async fn unknown(api: &Api, id: EventId) -> Result<Refusal, Refusal> {
+    let there = "`cuegate events list` shows those that are there";
+    Ok(match api.store.forgotten_until().await? {
+        None => Refusal::missing(
+            format!("there is no event {id}, and none was ever removed: it was never received"),
+            there,
+        ),
+        Some(until) => Refusal::missing(
+            format!(
+                "there is no event {id}: it was never received, or it is outside retention, which has removed events \
+                 that were received up to {until}"
+            ),
+            there,
+        ),
+    })
+}
+
 /// One event with its runs, by its id or by an alias of it.
 #[utoipa::path(get, path = "/events/{event}", tag = "events",
     params(("event" = String, Path, description = "Its id, or an alias of it.")),
@@ -45,12 +64,9 @@ pub(super) async fn show(
     Path(event): Path<String>,
 ) -> Result<Json<EventDetails>, Refusal> {
     let id = event_id(&event)?;
-    let stored = api.store.event(id).await?.ok_or_else(|| {
-        Refusal::missing(
-            format!("there is no event {id}"),
-            "`cuegate events list` shows those that are there; older ones may be outside retention",
-        )
-    })?;
+    let Some(stored) = api.store.event(id).await? else {
+        return Err(unknown(&api, id).await?);
+    };
     let about = api.store.about_event(id).await?;
     let runs = RunFilter {
         event: Some(id),

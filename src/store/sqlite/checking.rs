@@ -133,6 +133,12 @@ fn query(db: &Connection, sql: &str) -> Result<Vec<Break>, StoreError> {
     rows.take(LISTED_MAX + 1).collect()
 }
 
+/// Whether a repair has found damage that it could not mend.
+pub(super) fn is_beyond_repair(findings: &[Finding]) -> bool {
+    let left = |one: &Finding| one.kind == files::DAMAGED && !one.repaired;
+    findings.iter().any(left)
+}
+
 /// Everything that is wrong, as of one moment. `main` and `inbox` are attached.
 pub(super) fn findings(db: &Connection) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();

@@ -150,9 +150,13 @@ impl Floor {
         let free = match *measured {
             // Too little is looked at again at once, so that it goes on as soon as it can.
             Some((at, free)) if free >= self.min_free && at.elapsed() < FRESH => free,
-            _ => self.free_bytes()?,
+            _ => {
+                let free = self.free_bytes()?;
+                // Only now: an old measurement that is looked at often does not become a fresh one.
+                *measured = Some((Instant::now(), free));
+                free
+            }
         };
-        *measured = Some((Instant::now(), free));
         if free >= self.min_free {
             return Ok(());
         }

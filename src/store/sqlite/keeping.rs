@@ -61,7 +61,7 @@ impl Keeps for SqliteStore {
         Ok(Health {
             broken: failure.or_else(ended),
             no_room: self.floor.room().err().map(|error| error.to_string()),
-            used_bytes: used + logs,
+            used_bytes: used,
             file_bytes: held + logs,
             free_bytes: self.floor.free_bytes()?,
         })

@@ -277,6 +277,9 @@ pub(super) fn event(db: &Connection, id: EventId) -> Result<Option<StoredEvent>,
         .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((received, pruned)) = pruned {
+        if let Some(error) = absence::of_payload(db, id, number, pruned)? {
+            return Err(error);
+        }
         return Err(StoreError::Pruned(format!(
             "event {id} is outside retention: it was received at {} and its payload removed at {}",
             time(received)?,

@@ -24,6 +24,15 @@ pub(super) struct DirectoryLock {
 impl DirectoryLock {
     /// Takes the lock, waiting at most `wait` for its holder.
     pub(super) async fn acquire(directory: &Path, wait: Duration) -> Result<Self, StoreError> {
+        Self::acquire_saying(directory, wait, |_| {}).await
+    }
+
+    /// The same, saying whom it waits for.
+    pub(super) async fn acquire_saying(
+        directory: &Path,
+        wait: Duration,
+        waits: impl FnOnce(String),
+    ) -> Result<Self, StoreError> {
         let path = directory.join("cuegate.lock");
         let failed = |error: std::io::Error| {
             StoreError::Failed(format!("cannot lock {}: {error}", path.display()))
@@ -36,16 +45,20 @@ impl DirectoryLock {
             .open(&path)
             .map_err(failed)?;
         let give_up = Instant::now() + wait;
-        let mut said = false;
+        let mut waits = Some(waits);
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if !said && !wait.is_zero() => {
-                    said = true;
-                    let holder = holder(&mut file);
-                    tracing::warn!(%holder, wait_s = wait.as_secs(), "the data directory is held; waiting for it");
-                }
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                    if let Some(waits) = waits.take() {
+                        let holder = holder(&mut file);
+                        tracing::warn!(%holder, wait_s = wait.as_secs(), "the data directory is held; waiting for it");
+                        waits(format!(
+                            "{holder} holds the data directory {}; waiting up to {} s for it to let go",
+                            directory.display(),
+                            wait.as_secs()
+                        ));
+                    }
                     tokio::time::sleep(RETRY_EVERY.min(wait)).await;
                 }
                 Err(TryLockError::WouldBlock) => return Err(held(&mut file, directory, wait)),

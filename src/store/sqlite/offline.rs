@@ -9,8 +9,8 @@ use super::{SqliteOptions, SqliteStore, checking, restore, schema};
 use crate::store::{Finding, StoreError};
 
 impl SqliteStore {
-    /// Examines files that no gateway has open, and repairs on request what can be repaired. Answers everything that
-    /// was found.
+    /// Examines files that no gateway has open, and repairs on request what can be repaired; nothing if pages are
+    /// damaged. Answers everything that was found.
     ///
     /// # Errors
     ///
@@ -33,6 +33,11 @@ impl SqliteStore {
             }
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let findings = checking::repair(&transaction, micros(now))?;
+            if checking::is_beyond_repair(&findings) {
+                // Rows that a damaged page hides would be taken for missing ones.
+                transaction.rollback()?;
+                return checking::findings(&db);
+            }
             transaction.commit()?;
             close(db)?;
             Ok(findings)

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::backlog;
 use super::changes::Changes;
@@ -27,11 +27,25 @@ impl SqliteStore {
     /// version or of another program, [`StoreError::Corrupt`] if a file is damaged, [`StoreError::Failed`] if the
     /// directory cannot be used.
     pub async fn open(options: SqliteOptions, clock: SharedClock) -> Result<Self, StoreError> {
+        Self::open_saying(options, clock, |_| {}).await
+    }
+
+    /// The same, saying whom it waits for if another process holds the directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub async fn open_saying(
+        options: SqliteOptions,
+        clock: SharedClock,
+        waits: impl FnOnce(String) + Send,
+    ) -> Result<Self, StoreError> {
         make_directory(options.directory())?;
         if !options.allow_network_fs {
             filesystem::examine(&*options.disk, options.directory())?;
         }
-        let lock = DirectoryLock::acquire(options.directory(), options.lock_wait).await?;
+        let lock =
+            DirectoryLock::acquire_saying(options.directory(), options.lock_wait, waits).await?;
         tokio::task::spawn_blocking(move || Self::open_files(&options, clock, Arc::new(lock)))
             .await
             .map_err(|error| StoreError::Failed(format!("opening broke off: {error}")))?
@@ -112,7 +126,16 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
 /// under a lowered `synchronous`): it would give numbers again that count as routed. As a new generation it
 /// is routed from its beginning, and events that are known already are recognized by their keys.
 pub(super) fn align(main: &Connection, inbox: &Connection) -> Result<i64, StoreError> {
-    let generation = inbox.query_row("SELECT id FROM generation", [], |row| row.get(0))?;
+    let generation = inbox
+        .query_row("SELECT id FROM generation", [], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| {
+            StoreError::Corrupt(
+                "inbox.db has no generation, so nobody knows what of it is routed; `cuegate store check --repair` \
+                 gives it one"
+                    .to_owned(),
+            )
+        })?;
     let routed = backlog::furthest(main, generation)?;
     let (last, before_first): (i64, i64) = inbox.query_row(
         "SELECT coalesce(max(seq), 0), coalesce((SELECT min(number) - 1 FROM accepted), 0)

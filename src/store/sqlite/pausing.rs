@@ -61,8 +61,11 @@ pub(super) fn pauses(db: &Connection) -> Result<Vec<Pause>, StoreError> {
 pub(super) fn pause_of(row: &Row<'_>) -> Result<Pause, StoreError> {
     let scope: String = row.get(0)?;
     Ok(Pause {
-        scope: PauseScope::parse(&scope)
-            .ok_or_else(|| StoreError::Corrupt(format!("`{scope}` is no pause")))?,
+        scope: PauseScope::parse(&scope).ok_or_else(|| {
+            StoreError::Corrupt(format!(
+                "`{scope}` is nothing that can be paused; `cuegate store check` says more"
+            ))
+        })?,
         quarantine: row.get(1)?,
         reason: row.get(2)?,
         since: time(row.get(3)?)?,

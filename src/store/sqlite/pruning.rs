@@ -270,9 +270,12 @@ impl Slice<'_> {
             if self.rows >= ROWS_MAX {
                 return Ok(false);
             }
-            self.db
-                .prepare_cached("DELETE FROM walk WHERE run = ?1")?
-                .execute([run])?;
+            for sql in [
+                "DELETE FROM walk WHERE run = ?1",
+                "DELETE FROM made WHERE run = ?1",
+            ] {
+                self.rows += self.db.prepare_cached(sql)?.execute([run])?;
+            }
             self.db
                 .prepare_cached("DELETE FROM run WHERE id = ?1")?
                 .execute([run])?;

@@ -74,14 +74,13 @@ fn restore(options: &SqliteOptions, from: &Path, now: Timestamp) -> Result<Resto
         fs::remove_dir_all(&stage).map_err(failed("clear", &stage))?;
     }
     fs::create_dir(&stage).map_err(failed("make", &stage))?;
-    for file in &manifest.files {
-        copy(
-            &from.join(&file.name),
-            &stage.join(&file.name),
-            &file.sha256,
-        )?;
+    let ready = copy_all(from, &stage, &manifest).and_then(|()| make_ready(&stage, &manifest, now));
+    if ready.is_err()
+        && let Err(error) = fs::remove_dir_all(&stage)
+    {
+        tracing::warn!(directory = %stage.display(), %error, "what was begun of a restore could not be removed");
     }
-    let (parked, unrouted) = make_ready(&stage, &manifest, now)?;
+    let (parked, unrouted) = ready?;
     let there = options.path.exists() || options.inbox_path().exists();
     let name = format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ"));
     sync_directory(&stage)?;
@@ -169,6 +168,17 @@ fn read_manifest(from: &Path) -> Result<Manifest, StoreError> {
         )));
     }
     Ok(manifest)
+}
+
+fn copy_all(from: &Path, stage: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    for file in &manifest.files {
+        copy(
+            &from.join(&file.name),
+            &stage.join(&file.name),
+            &file.sha256,
+        )?;
+    }
+    Ok(())
 }
 
 /// Copies a file durably and compares what was read with what the manifest says.

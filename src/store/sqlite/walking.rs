@@ -13,6 +13,10 @@ use crate::store::{StoreError, Walk, WalkPage};
 pub(super) const COPIED: &str = "steps_before, place, ended_at, priority, objects, released, open, succeeded, skipped, \
                                  dead, cancelled, superseded";
 
+/// What [`read`] reads.
+pub(super) const READ: &str = "steps_before, place, ended_at, done_at, objects, released, succeeded, skipped, dead, \
+                               cancelled, superseded";
+
 /// The most children of one run that are unfinished at a time.
 const OPEN_MAX: i64 = 500;
 
@@ -210,11 +214,7 @@ pub(super) fn walk(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreErr
 
 fn counted(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
     let walk = db
-        .prepare_cached(
-            "SELECT steps_before, place, ended_at, done_at, objects, released, succeeded, skipped, dead, cancelled,
-                    superseded
-             FROM walk WHERE run = ?1",
-        )?
+        .prepare_cached(&format!("SELECT {READ} FROM walk WHERE run = ?1"))?
         .query_and_then([run.0], |row| read(row, run))?
         .next()
         .transpose()?;
@@ -233,7 +233,8 @@ fn counted(db: &Connection, run: RunId) -> Result<Option<Walk>, StoreError> {
     Ok(Some(walk))
 }
 
-fn read(row: &Row<'_>, run: RunId) -> Result<Walk, StoreError> {
+/// One walk; the columns are [`READ`].
+pub(super) fn read(row: &Row<'_>, run: RunId) -> Result<Walk, StoreError> {
     let optional_time = |column: usize| -> Result<_, StoreError> {
         row.get::<_, Option<i64>>(column)?.map(time).transpose()
     };

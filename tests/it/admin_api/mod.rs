@@ -256,7 +256,7 @@ async fn what_is_not_there_is_said_in_one_form() {
         .refused(400, &["`seven` is no run"]);
     desk.get("/events/00112233445566778899aabbccddeeff")
         .await
-        .refused(404, &["there is no event 0011", "outside retention"]);
+        .refused(404, &["there is no event 0011", "never received"]);
     desk.get("/events/0011")
         .await
         .refused(400, &["32 hexadecimal digits"]);

@@ -248,6 +248,18 @@ impl Gateway {
         (status, answer.json().await.expect("every answer is JSON"))
     }
 
+    /// What an answer to a post to the source `iconik` says about when to come again.
+    pub(crate) async fn retry_after(&self, body: &Value) -> Option<String> {
+        let request = self
+            .http
+            .post(format!("{}/hooks/iconik", self.hooks_url()))
+            .header(SECRET_HEADER, SECRET)
+            .json(body);
+        let answer = request.send().await.expect("the gateway answers");
+        let after = answer.headers().get("retry-after")?;
+        after.to_str().ok().map(ToOwned::to_owned)
+    }
+
     /// Posts and expects acceptance; answers the event's id.
     pub(crate) async fn accepted(&self, body: &Value, headers: &[(&str, &str)]) -> EventId {
         let (status, answer) = self.post(body, headers).await;
@@ -316,6 +328,12 @@ impl Gateway {
         said.err.join("\n")
     }
 
+    /// What this process wrote to standard output.
+    pub(crate) fn said_now(&self) -> String {
+        let said = self.running().said.lock().expect("no test panics with it");
+        said.out.join("\n")
+    }
+
     /// Everything that this and earlier processes wrote to both outputs.
     pub(crate) fn everything_said(&self) -> String {
         let now = self.process.as_ref().map(|process| {
@@ -341,6 +359,11 @@ impl Gateway {
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// Whether it was started and its end not waited for.
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// The id of the running process.

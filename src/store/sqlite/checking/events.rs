@@ -142,7 +142,7 @@ pub(super) const PROMISES: &[Promise] = &[
     Promise {
         kind: "pause_unreadable",
         search: Search::Rows(values::pauses),
-        remedy: "the pause is set aside; pause again what has to stand still",
+        remedy: "it is set aside, and everything is paused until a person resumes it",
         repair: Some(values::take_out_pause),
     },
     Promise {

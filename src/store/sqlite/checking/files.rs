@@ -9,11 +9,14 @@ use crate::store::StoreError;
 pub(super) const RESTORE: &str =
     "look at the disk, then restore a backup with `cuegate store restore DIR`";
 
+/// A page or an index that SQLite itself finds wrong.
+pub(super) const DAMAGED: &str = "file_damaged";
+
 pub(super) const PROMISES: &[Promise] = &[
     Promise {
-        kind: "file_damaged",
+        kind: DAMAGED,
         search: Search::Rows(damage),
-        remedy: "indexes are made anew; if that is not enough, look at the disk and restore a backup",
+        remedy: "indexes are made anew; if that is not enough, nothing is repaired: look at the disk, and restore a backup",
         repair: Some(|repair, _| Ok(repair.db.execute_batch("REINDEX")?)),
     },
     Promise {
@@ -141,19 +144,24 @@ fn recount(repair: &Repair<'_>, table: &str) -> Result<(), StoreError> {
 fn damage(db: &Connection) -> Result<Vec<Break>, StoreError> {
     let mut found = Vec::new();
     for (schema, file) in [("main", "cuegate.db"), ("inbox", "inbox.db")] {
-        let mut statement = db.prepare(&format!("PRAGMA {schema}.integrity_check(100)"))?;
-        let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
-        for text in texts {
-            let text = text?;
-            if text != "ok" {
-                found.push(Break {
-                    place: file.to_owned(),
-                    text,
-                    key: 0,
-                    other: 0,
-                });
-            }
-        }
+        let texts = match examined(db, schema) {
+            // So much is damaged that SQLite cannot say what.
+            Err(StoreError::Corrupt(why)) => vec![why],
+            texts => texts?,
+        };
+        found.extend(texts.into_iter().map(|text| Break {
+            place: file.to_owned(),
+            text,
+            key: 0,
+            other: 0,
+        }));
     }
     Ok(found)
+}
+
+fn examined(db: &Connection, schema: &str) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare(&format!("PRAGMA {schema}.integrity_check(100)"))?;
+    let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
+    Ok(texts.into_iter().filter(|text| text != "ok").collect())
 }

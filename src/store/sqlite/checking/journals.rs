@@ -40,7 +40,7 @@ pub(super) const PROMISES: &[Promise] = &[
     Promise {
         kind: "journal_unreadable",
         search: Search::Rows(values::steps),
-        remedy: "the step and those after it are set aside, and the run ends if it had not",
+        remedy: "the step and those after it are set aside, and the run ends if it had not; intents stay",
         repair: Some(|repair, found| cut_short(repair, found, found.other)),
     },
     Promise {
@@ -69,13 +69,11 @@ pub(super) const PROMISES: &[Promise] = &[
         search: Search::Sql(
             "SELECT 'run ' || run.id, 'it asked for step ' || intent.number || ' before step ' || run.steps || ' was answered',
                     intent.id, run.id
-             FROM intent JOIN run ON run.id = intent.run WHERE intent.number > run.steps AND run.pruned_at IS NULL",
+             FROM intent JOIN run ON run.id = intent.run WHERE intent.number > run.steps AND run.ended_at IS NULL",
         ),
-        remedy: "the intent is set aside, and the run ends if it had not",
-        repair: Some(|repair, found| {
-            end_unfinished(repair, found.other, &found.text)?;
-            take_out_intent(repair, found)
-        }),
+        // Of a run that has ended it is what is left of a journal that was cut short.
+        remedy: "the run ends; the intent stays, so that a replay counts it among the writes that it may repeat",
+        repair: Some(|repair, found| end_unfinished(repair, found.other, &found.text)),
     },
     Promise {
         kind: "intent_twice",

@@ -7,11 +7,11 @@ use super::super::backlog::{self, Position};
 use super::super::inbox::Entry;
 use super::super::pruning::KeyOf;
 use super::super::rows::{self, from_json, select_run, time, to_json};
-use super::super::{journal, pausing, waits};
+use super::super::{journal, pausing, waits, walking};
 use super::removal::{broken, empty_rule_set, end_unfinished, take_out, take_out_run};
 use super::{Break, LISTED_MAX, Repair};
-use crate::model::{Event, EventKey, RuleSet};
-use crate::store::StoreError;
+use crate::model::{Event, EventKey, RuleSet, RunId};
+use crate::store::{Pause, PauseScope, StoreError};
 
 /// Reads every row of a query and lists those that cannot be read: place and numbers come from the first columns.
 fn unreadable(
@@ -298,6 +298,7 @@ pub(super) fn pauses(db: &Connection) -> Result<Vec<Break>, StoreError> {
     unreadable(db, sql, read, about)
 }
 
+/// Whoever paused wanted something to stand still, and nobody knows what any more.
 pub(super) fn take_out_pause(repair: &Repair<'_>, found: &Break) -> Result<(), StoreError> {
     let scopes: Vec<String> = repair
         .db
@@ -310,7 +311,29 @@ pub(super) fn take_out_pause(repair: &Repair<'_>, found: &Break) -> Result<(), S
             take_out(repair, "pause", &this, found)?;
         }
     }
-    Ok(())
+    let stand_in = Pause {
+        scope: PauseScope::All,
+        quarantine: false,
+        reason: format!(
+            "a pause was set aside by a repair of the store, because {}; pause what it meant, then resume",
+            found.text
+        ),
+        since: time(repair.now)?,
+    };
+    pausing::pause(repair.db, &stand_in)
+}
+
+pub(super) fn walks(db: &Connection) -> Result<Vec<Break>, StoreError> {
+    let read = |row: &Row<'_>| walking::read(row, RunId(row.get(11)?)).map(|_| ());
+    let about = |row: &Row<'_>| {
+        let run: i64 = row.get(11)?;
+        Ok((format!("run {run}"), run, 0))
+    };
+    let sql = format!(
+        "SELECT {}, run FROM walk WHERE run IN (SELECT id FROM run)",
+        walking::READ
+    );
+    unreadable(db, &sql, read, about)
 }
 
 /// Only what is not routed yet: the rest is about to be deleted.

@@ -1,8 +1,9 @@
 //! Promises about `each`: every object has its child in the end, and the parent goes on after the last of them.
 
 use super::super::rows::time;
-use super::super::{waits, walking};
-use super::{Break, Promise, Repair, Search};
+use super::super::walking;
+use super::removal::end_unfinished;
+use super::{Break, Promise, Repair, Search, values};
 use crate::model::RunId;
 use crate::store::StoreError;
 
@@ -42,21 +43,58 @@ pub(super) const PROMISES: &[Promise] = &[
         kind: "walk_forgotten",
         search: Search::Sql(
             "SELECT 'run ' || run.id, 'it waits for the runs of its `each`, and none of them will end', run.id,
-                    walk.run IS NULL OR walk.done_at IS NOT NULL
+                    walk.run IS NULL
              FROM run LEFT JOIN walk ON walk.run = run.id
              WHERE run.state = 'waiting' AND run.waits_for = 'children'
              AND (walk.run IS NULL OR walk.done_at IS NOT NULL OR walk.open = 0)",
         ),
-        remedy: "the next runs are made; when there are none left, it is made ready",
-        repair: Some(|repair, found| {
-            if found.other == 0 {
-                walking::release_children(repair.db, RunId(found.key), time(repair.now)?)
-            } else {
-                waits::wake(repair.db, RunId(found.key), time(repair.now)?)
-            }
-        }),
+        remedy: "it waits for them again, and is made ready when there are none left; without its walk, it ends",
+        repair: Some(go_on),
+    },
+    Promise {
+        kind: "walk_unreadable",
+        search: Search::Rows(values::walks),
+        remedy: "it is set aside as it was and what cannot be read is emptied; a walk that is not over ends its run",
+        repair: Some(mend),
     },
 ];
+
+/// A second walk would make runs for the objects of the first one again, so a lost walk is the end.
+fn go_on(repair: &Repair<'_>, found: &Break) -> Result<(), StoreError> {
+    let run = found.key;
+    if found.other != 0 {
+        return end_unfinished(repair, run, &found.text);
+    }
+    repair.change("UPDATE walk SET done_at = NULL WHERE run = ?1", run)?;
+    let open: i64 = repair
+        .db
+        .query_row("SELECT open FROM walk WHERE run = ?1", [run], |row| {
+            row.get(0)
+        })?;
+    if open == 0 {
+        walking::release_children(repair.db, RunId(run), time(repair.now)?)?;
+    }
+    Ok(())
+}
+
+/// Where the next page is matters only as long as there is one.
+fn mend(repair: &Repair<'_>, found: &Break) -> Result<(), StoreError> {
+    repair.copy("walk", "run = ?1", found)?;
+    let over: bool = repair.db.query_row(
+        "SELECT ended_at IS NOT NULL FROM walk WHERE run = ?1",
+        [found.key],
+        |row| row.get(0),
+    )?;
+    if !over {
+        end_unfinished(repair, found.key, &found.text)?;
+    }
+    repair.db.execute(
+        "UPDATE walk SET place = 'null', steps_before = iif(steps_before BETWEEN 0 AND 4294967295, steps_before, 0),
+                ended_at = iif(ended_at IS NULL, NULL, ?2), done_at = iif(done_at IS NULL, NULL, ?2) WHERE run = ?1",
+        [found.key, repair.now],
+    )?;
+    Ok(())
+}
 
 /// Only objects without a run: the number of the others is what says that they have one.
 fn renumber(repair: &Repair<'_>, found: &Break) -> Result<(), StoreError> {

@@ -108,8 +108,24 @@ pub(in crate::store::sqlite) fn repeats(
             repeats.first.push(write);
         }
     }
+    repeats.uncertain += set_aside(db, run)?;
     repeats.first.sort_by_key(|write| (write.run, write.number));
     Ok(repeats)
+}
+
+/// Writes whose intents a repair has set aside, because they could not be read.
+fn set_aside(db: &Connection, run: RunId) -> Result<u64, StoreError> {
+    let count: i64 = db
+        .prepare_cached(
+            "WITH lost (run, number) AS (
+                 SELECT DISTINCT json_extract(row, '$.run'), json_extract(row, '$.number') FROM set_aside
+                 WHERE origin = 'intent')
+             SELECT count(*) FROM lost JOIN run ON run.id = lost.run
+             WHERE (run.id = ?1 OR run.parent = coalesce((SELECT children_of FROM walk WHERE run = ?1), ?1))
+             AND NOT EXISTS (SELECT 1 FROM intent WHERE intent.run = lost.run AND intent.number = lost.number)",
+        )?
+        .query_row([run.0], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Writes that nobody knows of any more must not count as none.

@@ -13,7 +13,7 @@ use crate::model::{Answer, DeadClass, Effect, RunId, RunState, StateAccess, Step
 use crate::store::sqlite::lanes::{self, Ending};
 use crate::store::sqlite::placing::{self, Newcomer};
 use crate::store::sqlite::rows::micros;
-use crate::store::sqlite::{journal, walking};
+use crate::store::sqlite::{absence, journal, walking};
 use crate::store::{Intent, Remark, RetryAs, Retrying, StoreError};
 
 /// The status that a script sees for a call of which a person says that it happened.
@@ -30,6 +30,7 @@ pub(in crate::store::sqlite) fn retry(
     permit(db, &original)?;
     permit_call(&original, open.as_ref(), retrying.how)?;
     original.expect_event(db)?;
+    absence::expect_whole_journal(db, run)?;
     let steps = journal::steps(db, run)?;
     let kept = match open {
         // It came by whatever failed before.
