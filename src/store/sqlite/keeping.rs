@@ -38,9 +38,11 @@ impl Keeps for SqliteStore {
                         ..Pruned::default()
                     });
                 }
+                let rows = found.events.len();
                 Command::new(Class::Lazy, move |db| {
                     pruning::prune_events(db, &found, &cut)
                 })
+                .rows(rows)
             }
             pruning::STATE => Command::new(Class::Lazy, move |db| pruning::prune_state(db, &cut)),
             _ => {

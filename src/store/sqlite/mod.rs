@@ -157,10 +157,11 @@ impl Store for SqliteStore {
         let read = move |db: &Connection| Ok((batch.entries(db)?, batch));
         let (entries, batch) = self.readers.read(read).await?;
         let bytes = entries.iter().map(|entry| entry.json.len()).sum();
+        let rows = entries.len();
         let command = Command::new(Class::Durable, move |db| {
             routing::route(db, &batch, &entries, &routing)
         });
-        let routed = self.main.submit(command.bytes(bytes)).await?;
+        let routed = self.main.submit(command.bytes(bytes).rows(rows)).await?;
         if let Routed::Committed { runs, .. } = &routed {
             self.inbox.routed_up_to(to);
             // Most events make no runs, and looking for them costs two transactions.

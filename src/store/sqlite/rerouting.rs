@@ -47,12 +47,13 @@ impl Rerouting for SqliteStore {
             return Ok(in_line);
         }
         let rule = asked.to.map_or_else(String::new, |rule| rule.0);
+        let rows = events.len();
         let command = Command::new(Class::Durable, move |db| {
             line_up(db, &events, &rule, asked.again)
         });
         let (stand, pruned) = self
             .main
-            .submit(command.announcing(Change::Routable))
+            .submit(command.rows(rows).announcing(Change::Routable))
             .await?;
         in_line.events = stand;
         in_line.pruned = pruned;
@@ -79,8 +80,9 @@ impl Rerouting for SqliteStore {
         let Ok(tickets) = serde_json::from_slice::<Vec<Ticket>>(&routing.batch.0) else {
             return Ok(Routed::Stale);
         };
+        let rows = tickets.len();
         let command = Command::new(Class::Durable, move |db| commit(db, &tickets, &routing));
-        let routed = self.main.submit(command).await?;
+        let routed = self.main.submit(command.rows(rows)).await?;
         if matches!(&routed, Routed::Committed { runs, .. } if !runs.is_empty()) {
             self.changes.announce(Change::Claimable);
         }

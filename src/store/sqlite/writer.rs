@@ -190,6 +190,11 @@ impl Desk {
         }
         // Only a broken file makes this fail, and then so will the command.
         let class = work.class(&self.db).unwrap_or(Class::Durable);
+        if work.is_alone() {
+            self.commit(batch);
+            self.write_alone(work, class);
+            return Batch::default();
+        }
         if batch.class.is_some_and(|open| open != class) {
             self.commit(batch);
             batch = Batch::default();
@@ -218,6 +223,19 @@ impl Desk {
                 batch
             }
         }
+    }
+
+    fn write_alone(&mut self, mut work: Box<dyn Work>, class: Class) {
+        let written = self.begin(class).and_then(|()| work.write(&self.db));
+        let Err(error) = written else {
+            return self.commit(Batch {
+                class: Some(class),
+                bytes: 0,
+                written: vec![work],
+            });
+        };
+        self.roll_back();
+        work.answer(Err(error));
     }
 
     fn begin(&mut self, class: Class) -> Outcome<()> {
@@ -261,11 +279,7 @@ impl Desk {
         let Err(error) = committed else {
             return Ok(());
         };
-        if !self.db.is_autocommit()
-            && let Err(error) = self.db.execute_batch("ROLLBACK")
-        {
-            tracing::error!(file = self.rules.file, %error, "a failed commit could not be rolled back");
-        }
+        self.roll_back();
         if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
             let broken = StoreError::Failed(format!(
                 "the disk did not keep what was written ({error}), so nothing more is promised; look at the \
@@ -277,6 +291,15 @@ impl Desk {
             return Err(broken);
         }
         Err(error.into())
+    }
+
+    /// Ends a transaction that SQLite has not ended by itself.
+    fn roll_back(&self) {
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::error!(file = self.rules.file, %error, "a transaction could not be rolled back");
+        }
     }
 
     fn close(self) -> Outcome<()> {

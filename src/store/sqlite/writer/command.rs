@@ -5,6 +5,9 @@ use tokio::sync::oneshot;
 
 use crate::store::{Change, StoreError};
 
+/// The most rows of a command that is committed together with others.
+const SHARING_ROWS_MAX: usize = 32;
+
 /// How much a command's commit must survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store::sqlite) enum Class {
@@ -22,6 +25,7 @@ type Classify = Box<dyn Fn(&Connection) -> Outcome<Class> + Send>;
 pub(in crate::store::sqlite) struct Command<T> {
     classify: Classify,
     bytes: usize,
+    alone: bool,
     announces: Option<Change>,
     statements: Option<Statements<T>>,
     written: Option<T>,
@@ -46,6 +50,7 @@ impl<T: Send + 'static> Command<T> {
         Self {
             classify: Box::new(classify),
             bytes: 0,
+            alone: false,
             announces: None,
             statements: Some(Box::new(statements)),
             written: None,
@@ -57,6 +62,13 @@ impl<T: Send + 'static> Command<T> {
     /// About how many bytes it writes.
     pub(in crate::store::sqlite) fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
+        self
+    }
+
+    /// About how many rows it writes. Of many, its transaction has no other command in it and needs no savepoint: there
+    /// SQLite keeps every page as it was in a list, and walks it at the end of each statement that adds to it.
+    pub(in crate::store::sqlite) fn rows(mut self, rows: usize) -> Self {
+        self.alone = rows > SHARING_ROWS_MAX;
         self
     }
 
@@ -80,6 +92,7 @@ impl<T: Send + 'static> Command<T> {
 pub(super) trait Work: Send {
     fn class(&self, db: &Connection) -> Outcome<Class>;
     fn bytes(&self) -> usize;
+    fn is_alone(&self) -> bool;
     fn announces(&self) -> Option<Change>;
     fn write(&mut self, db: &Connection) -> Outcome<()>;
     fn answer(self: Box<Self>, committed: Outcome<()>);
@@ -92,6 +105,10 @@ impl<T: Send + 'static> Work for Command<T> {
 
     fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn is_alone(&self) -> bool {
+        self.alone
     }
 
     fn announces(&self) -> Option<Change> {

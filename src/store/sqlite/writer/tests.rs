@@ -116,6 +116,30 @@ async fn a_command_that_fails_fails_alone() {
 }
 
 #[tokio::test]
+async fn a_command_of_many_rows_shares_neither_its_commit_nor_its_failure() {
+    let desk = desktop(10).await;
+    let go = desk.hold();
+    let writer = &desk.writer;
+    let (before, many, wrong, after, ()) = tokio::join!(
+        writer.submit(note(Class::Durable, "before")),
+        writer.submit(note(Class::Durable, "many").rows(1_000)),
+        writer.submit(orphan(Class::Durable).rows(1_000)),
+        writer.submit(note(Class::Durable, "after")),
+        async { go.send(()).unwrap() },
+    );
+    assert!(before.is_ok() && many.is_ok() && after.is_ok());
+    assert!(wrong.is_err(), "its commit fails, and with it nobody else");
+    let half = Command::new(Class::Durable, |db| {
+        db.execute("INSERT INTO note (text) VALUES ('half')", [])?;
+        db.execute("INSERT INTO note (text) VALUES ('many')", [])?;
+        Ok(())
+    });
+    assert!(writer.submit(half.rows(1_000)).await.is_err());
+    writer.submit(note(Class::Lazy, "last")).await.unwrap();
+    assert_eq!(desk.notes(), ["before", "many", "after", "last"]);
+}
+
+#[tokio::test]
 async fn a_commit_that_fails_fails_its_whole_batch_and_no_other() {
     let desk = desktop(10).await;
     let go = desk.hold();
