@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{micros, to_json};
-use super::suspects::{UnderWay, first_suspect, most_urgent, take, under_way};
+use super::suspects::{self, UnderWay, first_suspect, most_urgent, take, under_way};
 use super::{journal, pausing, waits, walking};
 use crate::model::{DeadClass, Failure, ParkedClass, RuleId, RunId, RunState};
 use crate::store::{Claiming, Fenced, Lease, SUSPECT_AFTER, Settle, Settlement, StoreError};
@@ -23,12 +23,17 @@ pub(super) fn lease(
     turn: &mut RuleId,
 ) -> Result<Vec<Lease>, StoreError> {
     let mut leases = Vec::new();
-    let under_way = under_way(db)?;
+    let suspects = suspects::are_there(db)?;
+    let under_way = if suspects {
+        under_way(db)?
+    } else {
+        UnderWay::Runs
+    };
     if claiming.limit == 0 || under_way == UnderWay::Suspect {
         return Ok(leases);
     }
     let mut rules = rules_with_room(db, claiming, turn)?;
-    if let Some((rule, suspect)) = first_suspect(db, &rules)? {
+    if suspects && let Some((rule, suspect)) = first_suspect(db, &rules)? {
         if under_way == UnderWay::Nothing {
             leases.push(take(db, &suspect, at)?);
             turn.clone_from(&rule);
@@ -41,7 +46,7 @@ pub(super) fn lease(
         let Some(head) = most_urgent(db, &rule)? else {
             continue;
         };
-        if head.is_suspect() {
+        if suspects && head.is_suspect(db)? {
             break;
         }
         leases.push(take(db, &head, at)?);

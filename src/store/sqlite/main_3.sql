@@ -37,3 +37,6 @@ SELECT json_extract(failure.value, '$[0]'), json_extract(failure.value, '$[1]'),
        coalesce(json_extract(failure.value, '$[2].position.line'), 0), event.number
 FROM event, json_each(iif(json_valid(event.failures), event.failures, '[]')) AS failure
 WHERE event.failures IS NOT NULL;
+
+-- Runs that may be what stops the gateway. There are none, as a rule, so that looking for them costs nothing.
+CREATE INDEX run_suspected ON run (attempt) WHERE attempt >= 5 AND ended_at IS NULL;

@@ -16,14 +16,26 @@ use crate::store::{Lease, SUSPECT_AFTER, StoreError};
 pub(super) struct Head {
     lane: i64,
     run: i64,
-    attempt: u32,
 }
 
 impl Head {
     /// Whether it must be alone the next time.
-    pub(super) fn is_suspect(&self) -> bool {
-        self.attempt >= SUSPECT_AFTER
+    pub(super) fn is_suspect(&self, db: &Connection) -> Result<bool, StoreError> {
+        let attempt: u32 = db
+            .prepare_cached("SELECT attempt FROM run WHERE id = ?1")?
+            .query_row([self.run], |row| row.get(0))?;
+        Ok(attempt >= SUSPECT_AFTER)
     }
+}
+
+/// Whether any run is suspected. The index has no other runs in it, and its bound is [`SUSPECT_AFTER`].
+pub(super) fn are_there(db: &Connection) -> Result<bool, StoreError> {
+    const { assert!(SUSPECT_AFTER == 5, "the index `run_suspected` says 5") };
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM run INDEXED BY run_suspected WHERE attempt >= 5 AND ended_at IS NULL)",
+        )?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// Leases a ready lane.
@@ -72,7 +84,9 @@ pub(super) fn first_suspect(
     rules: &VecDeque<(RuleId, usize)>,
 ) -> Result<Option<(RuleId, Head)>, StoreError> {
     for (rule, _) in rules {
-        if let Some(head) = most_urgent(db, rule)?.filter(Head::is_suspect) {
+        if let Some(head) = most_urgent(db, rule)?
+            && head.is_suspect(db)?
+        {
             return Ok(Some((rule.clone(), head)));
         }
     }
@@ -83,14 +97,13 @@ pub(super) fn first_suspect(
 pub(super) fn most_urgent(db: &Connection, rule: &RuleId) -> Result<Option<Head>, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT lane, id, attempt FROM run WHERE id =
-                 (SELECT head_run FROM lane WHERE state = 'ready' AND rule = ?1 ORDER BY rank, head_run LIMIT 1)",
+            "SELECT id, head_run FROM lane WHERE state = 'ready' AND rule = ?1
+             ORDER BY rank, head_run LIMIT 1",
         )?
         .query_row([rule.as_str()], |row| {
             Ok(Head {
                 lane: row.get(0)?,
                 run: row.get(1)?,
-                attempt: row.get(2)?,
             })
         })
         .optional()?)
