@@ -27,7 +27,7 @@ const RUNS_MAX: usize = 100_000;
 /// What the program has said so far.
 #[derive(Clone, Debug, Default)]
 struct Said {
-    listening: Option<(SocketAddr, SocketAddr)>,
+    listening: Option<SocketAddr>,
     /// The rules of the runs that have ended, in order.
     ended: Vec<String>,
     everything: Vec<String>,
@@ -81,7 +81,7 @@ impl Stage {
             .await
             .expect("the program says where it listens")
             .clone();
-        let (hooks, _) = heard.listening.expect("it was waited for");
+        let hooks = heard.listening.expect("it was waited for");
         let refused = heard
             .everything
             .iter()
@@ -251,9 +251,9 @@ async fn listen(stdout: ChildStdout, saying: watch::Sender<Said>) {
         let said: Value = serde_json::from_str(&line).unwrap_or_default();
         let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
         saying.send_modify(|heard| {
-            let address = |key: &str| text(key).parse().ok();
-            if let (Some(hooks), Some(admin)) = (address("hooks"), address("admin")) {
-                heard.listening = Some((hooks, admin));
+            // While a start takes long the same addresses are told, but whoever posts is sent away.
+            if text("message") == "ready to receive" {
+                heard.listening = text("hooks").parse().ok();
             }
             let settlement = text("settlement");
             if text("message") == "a run is dead"
