@@ -4,6 +4,7 @@ mod acceptance;
 mod admin_api;
 mod architecture;
 mod commands;
+mod conformance;
 mod crash;
 mod engine;
 mod examples;
