@@ -7,10 +7,14 @@ mod control;
 mod egress;
 mod event;
 mod iconik;
+mod ids;
 mod job;
+mod kinds;
+mod listing;
 mod metadata;
 mod pages;
 mod query;
+mod record;
 mod search;
 mod segment;
 mod state;
@@ -27,22 +31,11 @@ pub(super) use query::query_of;
 use rhai::Dynamic;
 
 use super::catalog::Registry;
-use asset::Asset;
-use collection::Collection;
-use job::Job;
 
 /// Whether two objects of the same kind are the same one in Iconik; nothing where they are of no such kind.
 pub(super) fn same_object(a: &Dynamic, b: &Dynamic) -> Option<bool> {
-    fn both<T: Clone + Send + Sync + 'static>(
-        a: &Dynamic,
-        b: &Dynamic,
-        id: fn(&T) -> &str,
-    ) -> Option<bool> {
-        Some(id(&*a.read_lock::<T>()?) == id(&*b.read_lock::<T>()?))
-    }
-    both(a, b, Asset::id)
-        .or_else(|| both(a, b, Collection::id))
-        .or_else(|| both(a, b, Job::id))
+    let ((kind, _, path), (other_kind, _, other_path)) = (kinds::address(a)?, kinds::address(b)?);
+    (kind == other_kind).then(|| path == other_path)
 }
 
 pub(super) fn register(registry: &mut Registry) {
@@ -54,6 +47,7 @@ pub(super) fn register(registry: &mut Registry) {
     iconik::register(registry);
     asset::register(registry);
     metadata::register(registry);
+    segment::register(registry);
     collection::register(registry);
     job::register(registry);
     query::register(registry);
