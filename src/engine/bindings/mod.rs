@@ -6,6 +6,7 @@ mod collection;
 mod control;
 mod egress;
 mod event;
+mod files;
 mod hash;
 mod iconik;
 mod ids;
@@ -56,6 +57,7 @@ pub(super) fn register(registry: &mut Registry) {
     metadata::register(registry);
     segment::register(registry);
     collection::register(registry);
+    files::register(registry);
     job::register(registry);
     query::register(registry);
     search::register(registry);
