@@ -24,6 +24,7 @@ mod query;
 mod record;
 mod search;
 mod segment;
+mod sharing;
 mod state;
 mod text;
 mod time;
@@ -63,6 +64,7 @@ pub(super) fn register(registry: &mut Registry) {
     job::register(registry);
     definitions::register(registry);
     metadata_of_many::register(registry);
+    sharing::register(registry);
     query::register(registry);
     search::register(registry);
     state::register(registry);
