@@ -7,6 +7,7 @@ mod control;
 mod definitions;
 mod egress;
 mod event;
+mod event_object;
 mod files;
 mod hash;
 mod iconik;
@@ -51,6 +52,7 @@ pub(super) fn same_object(a: &Dynamic, b: &Dynamic) -> Option<bool> {
 
 pub(super) fn register(registry: &mut Registry) {
     event::register(registry);
+    event_object::register(registry);
     control::register(registry);
     waiting::register(registry);
     time::register(registry);
