@@ -107,7 +107,8 @@ impl std::fmt::Debug for EventKey {
     }
 }
 
-/// One stored event. `body` is what the sender sent, without the secrets that it carried.
+/// One stored event. `body` is what the sender sent, without the secrets that it carried; of kind `other`, see
+/// [`Event::other_body`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Derived from the key and the deduplication window.
@@ -221,6 +222,12 @@ fn canonical_json(value: &Value) -> Vec<u8> {
 }
 
 impl Event {
+    /// The body of an event of kind `other`: what it is and what it is about, as far as that is known, and the whole
+    /// message.
+    pub fn other_body(kind: Option<&str>, object: Option<&str>, message: Value) -> Value {
+        serde_json::json!({ "type": kind, "object_id": object, "data": message })
+    }
+
     /// Text at `key` of the body's top level.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.body.get(key)?.as_str()

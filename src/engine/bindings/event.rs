@@ -107,15 +107,8 @@ impl EventView {
     }
 
     fn convert_data(&self) -> Dynamic {
-        match self.event.kind {
-            EventKind::Other => to_dynamic(&self.event.body),
-            EventKind::Webhook | EventKind::Button | EventKind::Schedule | EventKind::Object => {
-                self.event
-                    .body
-                    .get("data")
-                    .map_or_else(|| Map::new().into(), to_dynamic)
-            }
-        }
+        let data = self.event.body.get("data");
+        data.map_or_else(|| Map::new().into(), to_dynamic)
     }
 
     /// The event that `each` was called with, as it saw it.
