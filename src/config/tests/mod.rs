@@ -4,13 +4,14 @@ mod admin;
 mod excerpts;
 mod messages;
 mod mutations;
+mod retention;
 mod targets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, ConfigError, EXAMPLE, Retention, SignedPart, Verify, show};
+use super::{Config, ConfigError, EXAMPLE, SignedPart, Verify, show};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -174,6 +175,9 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     timeout = "30s"
     index_lag = "1m30s"
     job_poll = "5s"
+    instance = ""
+    skip_own = false
+    webhook_check = "10m"
 
     [rules]
     dir = "rules"
@@ -379,21 +383,4 @@ fn the_files_can_be_worked_on_where_nothing_but_their_place_is_known() {
     let wrong = format!("{head}\"sqlite:a.db\"\nretention = {{ events = \"1s\" }}");
     let error = load(&wrong).expect_err("a second is no retention");
     assert!(error.to_string().contains("out of range"), "{error}");
-}
-
-#[test]
-fn retention_is_read_key_by_key_and_the_rest_stays() {
-    let text =
-        "[store]\nallow_network_fs = true\nretention = { journals = \"7d\", min_free = \"0B\" }";
-    let store = parse(text).unwrap().store;
-    assert!(store.allow_network_fs);
-    let default = Retention::default();
-    assert_eq!(store.retention.events, default.events);
-    assert_eq!(store.retention.max_size, default.max_size);
-    assert_eq!(store.retention.journals, Duration::from_secs(7 * 86_400));
-    assert_eq!(store.retention.min_free, 0);
-    let error = parse("[store]\nallow_network_fs = \"yes\"").unwrap_err();
-    assert!(error.to_string().contains("true or false"), "{error}");
-    let overridden = parse_in("", &[("CUEGATE__STORE__ALLOW_NETWORK_FS", "true")]).unwrap();
-    assert!(overridden.store.allow_network_fs);
 }
