@@ -69,7 +69,7 @@ fn path(target: &Target<'_>, view: &View) -> String {
     )
 }
 
-fn stored_values(content: &Value) -> Vec<Value> {
+pub(super) fn stored_values(content: &Value) -> Vec<Value> {
     let values = content
         .get("field_values")
         .and_then(Value::as_array)

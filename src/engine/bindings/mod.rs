@@ -6,6 +6,7 @@ mod collection;
 mod control;
 mod egress;
 mod event;
+mod form;
 mod iconik;
 mod job;
 mod metadata;
