@@ -11,6 +11,7 @@ use super::keeping::Keeper;
 use super::loops::Loops;
 use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
+use super::secret_files::{self, Watched};
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::{self, Config};
 use crate::egress::Egress;
@@ -123,6 +124,16 @@ impl Gateway {
             loops,
             learning,
         })
+    }
+
+    /// Looks at files of secrets as long as the gateway works.
+    pub(super) fn watch_secrets(&mut self, watched: Vec<Watched>) {
+        if watched.is_empty() {
+            return;
+        }
+        let until = stopped(&self.stopping);
+        let watch = secret_files::watch(watched, until);
+        self.loops.run("the watch over files of secrets", watch);
     }
 
     /// The store that everything meets in.

@@ -23,6 +23,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             drain: Duration::from_secs(50),
             admin_tokens: Vec::new(),
             metrics: MetricsFor::Token,

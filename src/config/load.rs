@@ -199,8 +199,13 @@ impl Config {
         self.sources
             .iter()
             .filter(|(_, source)| matches!(source.verify, Verify::None))
-            .map(|(name, _)| {
-                format!("anybody who reaches /hooks/{name} can send events: sources.{name}.verify is \"none\"")
+            .map(|(name, source)| {
+                let who = if source.allow_ips.is_empty() {
+                    "anybody who reaches"
+                } else {
+                    "every program at an address in allow_ips that reaches"
+                };
+                format!("{who} /hooks/{name} can send events: sources.{name}.verify is \"none\"")
             })
             .collect()
     }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use reqwest::Url;
 
 use super::secrets::{header_value, token};
@@ -50,13 +51,14 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
 
 fn read_server(section: &mut Section<'_, '_>) -> Server {
     let default = Server::default();
-    section.later(&["trusted_proxies", "seal_key_file"]);
+    section.later(&["seal_key_file"]);
     let server = Server {
         listen: section.parsed("listen", address).unwrap_or(default.listen),
         admin_listen: section
             .parsed("admin_listen", address)
             .unwrap_or(default.admin_listen),
         public_url: section.guarded("public_url", web_address),
+        trusted_proxies: trusted_proxies(section),
         drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
         admin_tokens: section.secrets_if_any("admin_tokens", "admin_tokens_file", token),
         metrics: section.word("metrics", &METRICS, default.metrics),
@@ -91,6 +93,18 @@ fn read_server(section: &mut Section<'_, '_>) -> Server {
         );
     }
     server
+}
+
+fn trusted_proxies(section: &mut Section<'_, '_>) -> Vec<IpNet> {
+    let proxies = section.networks("trusted_proxies").unwrap_or_default();
+    if proxies.iter().any(|network| network.prefix_len() == 0) {
+        section.fail(
+            "trusted_proxies",
+            "`server.trusted_proxies` trusts everybody: whoever connects could claim to be any address",
+            "list only the addresses that your reverse proxies connect from",
+        );
+    }
+    proxies
 }
 
 fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {

@@ -11,8 +11,8 @@ use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
 use super::{
-    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, OnUncertain, SignedPart, Source,
-    Store, Verify,
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, Locator, Mapping, MetricsFor, OnUncertain,
+    SignedPart, Source, Store, Verify,
 };
 use crate::model::{Secret, format_duration};
 
@@ -30,6 +30,7 @@ pub fn show(config: &Config) -> String {
             .as_ref()
             .map(|url| ("public_url", text(url))),
     );
+    lines.push(("trusted_proxies", texts(&server.trusted_proxies)));
     lines.push(("drain", text(format_duration(server.drain))));
     if !server.admin_tokens.is_empty() {
         // Long enough to be read back as tokens.
@@ -165,6 +166,10 @@ fn source_lines(source: &Source) -> Lines {
         Verify::Header { header, secrets } => {
             table([("header", text(header)), ("secrets", masked(secrets))])
         }
+        Verify::Basic { user, passwords } => table([(
+            "basic",
+            table([("user", text(user)), ("passwords", masked(passwords))]),
+        )]),
         Verify::Hmac(hmac) => table([("hmac", hmac_table(hmac))]),
         Verify::StandardWebhooks { secrets, tolerance } => table([(
             "standard_webhooks",
@@ -174,10 +179,27 @@ fn source_lines(source: &Source) -> Lines {
             ]),
         )]),
     };
-    vec![
-        ("verify", verify),
-        ("dedup_window", text(format_duration(source.dedup_window))),
-    ]
+    let mut lines = vec![("verify", verify)];
+    if !source.allow_ips.is_empty() {
+        lines.push(("allow_ips", texts(&source.allow_ips)));
+    }
+    lines.extend(source.event.as_ref().map(|event| ("event", mapping(event))));
+    lines.push(("dedup_window", text(format_duration(source.dedup_window))));
+    lines
+}
+
+fn mapping(mapping: &Mapping) -> Value {
+    let written = |locator: &Locator| match locator {
+        Locator::Body(pointer) => text(pointer),
+        Locator::Header(name) => text(format_args!("header:{name}")),
+    };
+    let parts = [
+        ("type", Some(&mapping.kind)),
+        ("object", mapping.object.as_ref()),
+        ("id", mapping.id.as_ref()),
+    ];
+    let given = parts.into_iter();
+    table(given.filter_map(|(key, locator)| Some((key, written(locator?)))))
 }
 
 fn egress_lines(target: &Egress) -> Lines {
@@ -267,6 +289,10 @@ fn size(bytes: usize) -> Value {
 
 fn count(number: usize) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn texts(values: &[impl std::fmt::Display]) -> Value {
+    Value::Array(values.iter().map(text).collect())
 }
 
 fn masked(secrets: &[Secret]) -> Value {

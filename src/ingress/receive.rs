@@ -12,7 +12,8 @@ use axum::Json;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -23,6 +24,7 @@ use crate::store::Accepted;
 use super::counters;
 use super::message;
 use super::refusal::Refusal;
+use super::sender::{self, Forwarded, Peer};
 use super::verify::Request;
 use super::{Ingress, Source};
 
@@ -76,6 +78,12 @@ impl Ingress {
             return Err(Refusal::Draining);
         }
         let (head, body) = request.into_parts();
+        if !source.allow_ips.is_empty() {
+            let peer = head.extensions.get::<Peer>().copied();
+            let forwarded = Forwarded::of(&head.headers);
+            sender::allow(peer, &forwarded, &self.trusted_proxies, &source.allow_ips)
+                .map_err(Refusal::WrongAddress)?;
+        }
         let body = timeout_at(
             started + self.limits.request,
             read(body, self.limits.body_bytes),
@@ -92,7 +100,12 @@ impl Ingress {
         if let Some(number) = request.secret() {
             counters::secret_used(&source.name, number);
         }
-        let event = message::parse(&request, &source.name, source.dedup_window)?;
+        let event = message::parse(
+            &request,
+            &source.name,
+            source.dedup_window,
+            source.mapping.as_ref(),
+        )?;
         let kind = event.kind;
 
         let accepted = timeout(STORE_WITHIN, self.store.accept(vec![event]))
@@ -151,6 +164,9 @@ fn refuse(source: Option<&Source>, refusal: Refusal) -> Response {
         Refusal::Unverified(error) => {
             tracing::warn!(source = shown, reason, %error, "a sender could not be verified");
         }
+        Refusal::WrongAddress(error) => {
+            tracing::warn!(source = shown, reason, %error, "a sender was refused for its address");
+        }
         Refusal::Overloaded => {
             tracing::warn!(
                 source = shown,
@@ -170,5 +186,13 @@ fn refuse(source: Option<&Source>, refusal: Refusal) -> Response {
             tracing::debug!(source = shown, reason, "a request was refused");
         }
     }
-    refusal.into_response()
+    let challenge = source
+        .filter(|_| refusal.status() == StatusCode::UNAUTHORIZED)
+        .and_then(|source| source.verifier.load().challenge());
+    let mut response = refusal.into_response();
+    if let Some(challenge) = challenge {
+        let headers = response.headers_mut();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
 }

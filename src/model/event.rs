@@ -124,7 +124,8 @@ impl std::fmt::Debug for EventKey {
     }
 }
 
-/// One stored event. `body` is what the sender sent, without the secrets that it carried.
+/// One stored event. `body` is what the sender sent, without the secrets that it carried; of kind `other`, see
+/// [`Event::other_body`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Derived from the key and the deduplication window.
@@ -238,6 +239,12 @@ fn canonical_json(value: &Value) -> Vec<u8> {
 }
 
 impl Event {
+    /// The body of an event of kind `other`: what it is and what it is about, as far as that is known, and the whole
+    /// message.
+    pub fn other_body(kind: Option<&str>, object: Option<&str>, message: Value) -> Value {
+        serde_json::json!({ "type": kind, "object_id": object, "data": message })
+    }
+
     /// Text at `key` of the body's top level.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.body.get(key)?.as_str()
@@ -347,7 +354,7 @@ impl Event {
 
     /// The event of a change that a webhook should have told of, as far as it can be known afterwards: who did it and
     /// by which request cannot. One change has always the same key.
-    pub fn reconciled(change: &ObjectChange<'_>, data: Value, received_at: Timestamp) -> Self {
+    pub fn reconciled(change: &ObjectChange<'_>, data: &Value, received_at: Timestamp) -> Self {
         let source = SourceName::from("iconik");
         let [event_type, operation, object_id] =
             [change.event_type, change.operation, change.object_id];

@@ -118,7 +118,7 @@ pub struct RuleHeader {
 pub struct Pattern {
     /// The source's name; `iconik` unless the entry says otherwise.
     pub source: String,
-    /// Three parts for webhooks, one for a foreign source's `type`.
+    /// Three parts for webhooks; for a foreign source its `type`, cut at slashes.
     pub parts: Vec<String>,
 }
 
@@ -298,7 +298,9 @@ impl Pattern {
         }
         let keys: &[&str] = match event.kind {
             EventKind::Webhook => &["event_type", "realm", "operation"],
-            EventKind::Other => &["type"],
+            EventKind::Other => {
+                return self.parts == ["*"] || event.text("type") == Some(&self.parts.join("/"));
+            }
             EventKind::Button | EventKind::Schedule | EventKind::Object => return false,
         };
         self.parts.len() == keys.len()

@@ -125,7 +125,7 @@ impl ChangeTold {
             at: self.at,
         };
         let data = Value::Object(self.data.clone());
-        Ok(Event::reconciled(&change, data, api.now()))
+        Ok(Event::reconciled(&change, &data, api.now()))
     }
 }
 

@@ -126,7 +126,7 @@ impl Doctoring {
             report.unknown.extend(gap.blind);
         }
         terminal.report(self.common.format, &report, |terminal| {
-            report.print(terminal)
+            report.print(terminal);
         });
         Ok(report.exit())
     }

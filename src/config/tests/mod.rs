@@ -4,14 +4,15 @@ mod admin;
 mod excerpts;
 mod messages;
 mod mutations;
-mod retention;
+mod sections;
+mod senders;
 mod targets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Config, ConfigError, EXAMPLE, SignedPart, Verify, show};
+use super::{Config, ConfigError, EXAMPLE, Retention, SignedPart, Verify, show};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -60,13 +61,15 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("ICONIK_AUTH_TOKEN", "token"),
         ("CUEGATE_HOOK_SECRET", "s3cret"),
         ("STANDARD_WEBHOOKS_SECRET", "whsec_c2VjcmV0"),
+        ("HOOK_PASSWORD", "passw0rd"),
+        ("FRAMEIO_SECRET", "k"),
         ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
         ("CUEGATE_ADMIN_TOKEN", "a-token-of-some-length"),
     ]);
     let file = directory.path().join("cuegate.toml");
     let mut config = Config::parse(&uncommented_example(), &file, &environment).unwrap();
 
-    assert_eq!(config.sources.len(), 4);
+    assert_eq!(config.sources.len(), 6);
     assert_eq!(
         config.server.public_url.as_deref(),
         Some("https://hooks.example.com")
@@ -157,6 +160,7 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     listen = "0.0.0.0:8080"
     admin_listen = "0.0.0.0:8081"
     public_url = "https://hooks.example.com"
+    trusted_proxies = []
     drain = "50s"
     admin_tokens = ["******************", "******************"]
     metrics = "token"
@@ -347,40 +351,18 @@ fn nothing_that_prints_a_configuration_prints_a_secret() {
 }
 
 #[test]
-fn rules_can_be_checked_where_the_secrets_of_production_are_not() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cuegate.toml");
-    let load = |text: &str| {
-        std::fs::write(&file, text).unwrap();
-        Config::load_for_rules(Some(&file), &environment(&[]))
-    };
-    let head = "[iconik]\nauth_token = \"${NOT_HERE}\"\n[vars]\ndesk = ";
-    let config = load(&format!("{head}\"sport\"")).unwrap();
-    assert_eq!(config.vars["desk"], "sport");
-    let error = load(&format!("{head}\"${{NOR_HERE}}\"")).expect_err("a rule would see this one");
-    assert_eq!(error.findings().len(), 2, "{error}");
-    load("no toml").expect_err("it is no TOML");
-    let overriding = environment(&[
-        ("CUEGATE__VARS__DESK", "news"),
-        ("CUEGATE__ICONIK__APP_ID", "a"),
-    ]);
-    std::fs::write(&file, format!("{head}\"sport\"")).unwrap();
-    let config = Config::load_for_rules(Some(&file), &overriding).unwrap();
-    assert_eq!(config.vars["desk"], "news");
-}
-
-#[test]
-fn the_files_can_be_worked_on_where_nothing_but_their_place_is_known() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cuegate.toml");
-    let load = |text: &str| {
-        std::fs::write(&file, text).unwrap();
-        Config::load_for_store(Some(&file), &environment(&[]))
-    };
-    let head = "[iconik]\nauth_token = \"${NOT_HERE}\"\n[store]\nurl = ";
-    let config = load(&format!("{head}\"sqlite:there/here.db\"")).unwrap();
-    assert_eq!(config.store.path.to_str(), Some("there/here.db"));
-    let wrong = format!("{head}\"sqlite:a.db\"\nretention = {{ events = \"1s\" }}");
-    let error = load(&wrong).expect_err("a second is no retention");
-    assert!(error.to_string().contains("out of range"), "{error}");
+fn retention_is_read_key_by_key_and_the_rest_stays() {
+    let text =
+        "[store]\nallow_network_fs = true\nretention = { journals = \"7d\", min_free = \"0B\" }";
+    let store = parse(text).unwrap().store;
+    assert!(store.allow_network_fs);
+    let default = Retention::default();
+    assert_eq!(store.retention.events, default.events);
+    assert_eq!(store.retention.max_size, default.max_size);
+    assert_eq!(store.retention.journals, Duration::from_secs(7 * 86_400));
+    assert_eq!(store.retention.min_free, 0);
+    let error = parse("[store]\nallow_network_fs = \"yes\"").unwrap_err();
+    assert!(error.to_string().contains("true or false"), "{error}");
+    let overridden = parse_in("", &[("CUEGATE__STORE__ALLOW_NETWORK_FS", "true")]).unwrap();
+    assert!(overridden.store.allow_network_fs);
 }

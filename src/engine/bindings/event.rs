@@ -111,15 +111,8 @@ impl EventView {
     }
 
     fn convert_data(&self) -> Dynamic {
-        match self.event.kind {
-            EventKind::Other => to_dynamic(&self.event.body),
-            EventKind::Webhook | EventKind::Button | EventKind::Schedule | EventKind::Object => {
-                self.event
-                    .body
-                    .get("data")
-                    .map_or_else(|| Map::new().into(), to_dynamic)
-            }
-        }
+        let data = self.event.body.get("data");
+        data.map_or_else(|| Map::new().into(), to_dynamic)
     }
 
     /// What was filled in, read once in an advance; of an object, in the button of `each`.
