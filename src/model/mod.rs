@@ -22,7 +22,8 @@ pub use effect::{
     WaitForEvent, WaitForJob,
 };
 pub use event::{
-    Event, EventKey, EventKind, EventState, KEPT_HEADERS, RULE_HEADER, SCHEDULE_SOURCE,
+    Event, EventKey, EventKind, EventState, KEPT_HEADERS, ObjectChange, RULE_HEADER,
+    SCHEDULE_SOURCE,
 };
 pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
 pub use lane::lane_of;

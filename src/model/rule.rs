@@ -123,12 +123,15 @@ pub struct Pattern {
 }
 
 /// The custom action that a rule answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     /// The text on the button.
     pub title: String,
     /// Where Iconik shows it: `ASSET`, `COLLECTION`, `BULK` and so on.
     pub contexts: Vec<String>,
+    /// The metadata view that Iconik shows as a form before it calls, by name or id.
+    #[serde(default)]
+    pub form: Option<String>,
 }
 
 /// When the clock wakes a rule.

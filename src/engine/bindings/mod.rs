@@ -9,6 +9,7 @@ mod egress;
 mod event;
 mod event_object;
 mod files;
+mod form;
 mod hash;
 mod iconik;
 mod ids;

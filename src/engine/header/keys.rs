@@ -23,10 +23,7 @@ const BUTTON_CONTEXTS: [&str; 10] = [
 const PRIORITY_MAX: i32 = 100;
 
 pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
-    let mut button = Button {
-        title: String::new(),
-        contexts: Vec::new(),
-    };
+    let mut button = Button::default();
     for (key, at, value) in map(value, "button")? {
         match key.as_str() {
             "title" => text(value, key)?.clone_into(&mut button.title),
@@ -39,7 +36,8 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
                     button.contexts.push(given.to_owned());
                 }
             }
-            "form" | "groups" | "redirect" => {
+            "form" => button.form = Some(some_text(value, key)?),
+            "groups" | "redirect" => {
                 return Err(wrong(
                     *at,
                     format!("`button.{key}` is not supported yet by this version"),
@@ -58,6 +56,15 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
         ));
     }
     Ok(button)
+}
+
+/// A text that says something.
+fn some_text(value: &Literal, key: &str) -> Result<String, Wrong> {
+    let given = text(value, key)?.trim();
+    if given.is_empty() {
+        return Err(wrong(value.at, format!("`button.{key}` is empty")));
+    }
+    Ok(given.to_owned())
 }
 
 pub(super) fn lane(value: &Literal) -> Result<Lane, Wrong> {

@@ -6,6 +6,7 @@ mod releasing;
 mod rerouting;
 mod rules;
 mod service;
+mod webhooks;
 
 use std::fs;
 use std::path::PathBuf;

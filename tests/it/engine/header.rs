@@ -109,8 +109,8 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("run_as: \"user\"", "not supported yet"),
         ("progress: \"x\"", "`progress` is not supported yet"),
         (
-            "button: #{ title: \"x\", contexts: [\"ASSET\"], form: \"x\" }",
-            "`button.form` is not supported yet",
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], groups: [\"x\"] }",
+            "`button.groups` is not supported yet",
         ),
     ] {
         let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
