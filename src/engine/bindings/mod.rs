@@ -9,6 +9,7 @@ mod event;
 mod form;
 mod iconik;
 mod job;
+mod membership;
 mod metadata;
 mod pages;
 mod query;
@@ -23,6 +24,7 @@ mod waiting;
 pub(super) use call::{API_ERROR_TAG, JOB_ERROR_TAG};
 pub(super) use egress::egress_module;
 pub(super) use event::{EventView, nearest};
+pub(super) use membership::expect_member;
 pub(super) use query::query_of;
 
 use rhai::Dynamic;
