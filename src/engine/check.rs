@@ -20,8 +20,6 @@ const ROLES: [(&str, usize); 5] = [
     ("done", 2),
     ("lane", 1),
 ];
-/// Modules of the rule language that this version does not carry out.
-const LATER_MODULES: [&str; 3] = ["list", "json", "hash"];
 
 /// What is wrong with the names in a file; `libraries` are the functions of each library by its file.
 pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec<Diagnostic> {
@@ -263,10 +261,6 @@ impl Checker<'_> {
             }
             return;
         }
-        let root = module.split("::").next().unwrap_or(module);
-        if LATER_MODULES.contains(&root) {
-            return self.find(at, not_yet(root), None);
-        }
         let names = &Catalog::shared().names().in_modules;
         match names.get(&(module.to_owned(), name.to_owned())) {
             Some(arities) if arities.contains(&arguments) => {}
@@ -302,9 +296,6 @@ impl Checker<'_> {
     /// `alias::NAME`: a constant that a library exports. `vars::NAME` is checked where the vars are known.
     fn variable(&mut self, module: &str, name: &str, at: At) {
         let module = module.trim_end_matches("::");
-        if LATER_MODULES.contains(&module) {
-            return self.find(at, not_yet(module), None);
-        }
         let Some(import) = self
             .source
             .imports
@@ -341,10 +332,6 @@ fn calls(ast: &AST, name: &str) -> bool {
         !found
     });
     found
-}
-
-fn not_yet(name: &str) -> String {
-    format!("`{name}` is not supported yet by this version")
 }
 
 fn wrong_arity(name: &str, arities: &BTreeSet<usize>, given: usize) -> String {

@@ -1,25 +1,23 @@
 //! Assets: created with one version, moved to the trash by DELETE, gone for good only by purge.
 
-use axum::Router;
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::collections;
-use super::files;
-use super::operation::{Ask, Caller, Change, Done, operations};
+use super::operation::{Ask, Caller, Change, Done};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::world::{
     World, current_version, document, is_deleted, mark_deleted, mark_restored, new_id, overlay,
 };
+use super::{bulk_edit, collections, files};
 use crate::model::Method::{Delete, Get, Patch, Post, Put};
 
 const PROGRESS: Kind = Kind::OneOf(&["N/A", "REQUESTED", "IN_PROGRESS", "FAILED", "DONE"]);
 
 /// The writable keys of `AssetCreateSchema` and `AssetSchema`.
-const KEYS: [Key; 26] = [
+pub(super) const KEYS: [Key; 26] = [
     key("title", Kind::Text).required(),
     key(
         "type",
@@ -78,11 +76,16 @@ const FILTERS: [&str; 11] = [
     "type",
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/assets/v1/assets/",
-            operations([(Get, list), (Post, create)]),
+            operations([
+                (Get, list),
+                (Post, create),
+                (Patch, bulk_edit::of_assets),
+                (Put, bulk_edit::of_assets),
+            ]),
         )
         .route(
             "/assets/v1/assets/{asset_id}/",
@@ -102,8 +105,8 @@ pub(super) fn routes() -> Router<Shared> {
             operations([(Delete, purge)]),
         )
         .route(
-            "/assets/v1/assets/{asset_id}/versions/",
-            operations([(Post, add_version)]),
+            "/assets/v1/assets/{asset_id}/views/",
+            operations([(Post, view)]),
         )
 }
 
@@ -265,83 +268,99 @@ fn replace(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 /// absent from a PUT stays is inferred.
 fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal> {
     let id = ask.param("asset_id");
-    world.asset(id)?;
-    let mut given = checked(&ask.body()?, &KEYS, extent)?;
-    given.remove("collection_id");
-    given.insert("date_modified".to_owned(), ask.caller.stamp());
-    given.insert("updated_by_user".to_owned(), json!(ask.caller.user_id));
-    let asset = edited(world, id, |asset| overlay(asset, given))?;
+    let asset = edit(world, &ask.caller, id, &ask.body()?, extent)?;
     let changes = [changed("update", &asset)];
     Ok(Done::ok(asset).with(changes))
 }
 
+/// Lays a body over an asset.
+///
+/// # Errors
+///
+/// 404, and 400 for a body that does not fit.
+pub(super) fn edit(
+    world: &mut World,
+    caller: &Caller,
+    id: &str,
+    body: &Document,
+    extent: Extent,
+) -> Result<Document, Refusal> {
+    world.asset(id)?;
+    let mut given = checked(body, &KEYS, extent)?;
+    given.remove("collection_id");
+    given.insert("date_modified".to_owned(), caller.stamp());
+    given.insert("updated_by_user".to_owned(), json!(caller.user_id));
+    edited(world, id, |asset| overlay(asset, given))
+}
+
+/// Marks the asset as viewed. It causes no event; inferred.
+fn view(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let now = ask.caller.stamp();
+    let viewed = |asset: &mut Document| {
+        asset.insert("date_viewed".to_owned(), now);
+    };
+    edited(world, ask.param("asset_id"), viewed).map(Done::ok)
+}
+
 fn trash(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("asset_id");
-    if is_deleted(world.asset(id)?) {
-        return Ok(Done::no_content());
-    }
-    let (by, at) = (&ask.caller.user_id, ask.caller.stamp());
-    let asset = edited(world, id, |asset| mark_deleted(asset, by, at))?;
-    Ok(Done::no_content().with([changed("delete", &asset)]))
+    world.asset(id)?;
+    Ok(Done::no_content().with(put_in_trash(world, &ask.caller, id)))
 }
 
 fn restore(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("asset_id");
-    if !is_deleted(world.asset(id)?) {
-        return Ok(Done::no_content());
-    }
-    let asset = edited(world, id, mark_restored)?;
-    Ok(Done::no_content().with([changed("restore", &asset)]))
+    world.asset(id)?;
+    Ok(Done::no_content().with(take_from_trash(world, &ask.caller, id)))
 }
 
 fn purge(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("asset_id");
-    let asset = world
-        .assets
-        .remove(id)
-        .ok_or_else(|| Refusal::not_found("Asset", id))?;
+    world.asset(id)?;
+    Ok(Done::no_content().with(erase(world, &ask.caller, id)))
+}
+
+/// Moves an asset to the trash; nothing changes if it lies there or is not there.
+pub(super) fn put_in_trash(world: &mut World, caller: &Caller, id: &str) -> Vec<Change> {
+    let lies_there = world.assets.get(id).is_none_or(is_deleted);
+    let by = &caller.user_id;
+    let trash = |asset: &mut Document| mark_deleted(asset, by, caller.stamp());
+    match edited(world, id, trash) {
+        Ok(asset) if !lies_there => vec![changed("delete", &asset)],
+        _ => Vec::new(),
+    }
+}
+
+/// Takes an asset out of the trash, if it lies there.
+pub(super) fn take_from_trash(world: &mut World, _: &Caller, id: &str) -> Vec<Change> {
+    let lies_there = world.assets.get(id).is_some_and(is_deleted);
+    match lies_there.then(|| edited(world, id, mark_restored)) {
+        Some(Ok(asset)) => vec![changed("restore", &asset)],
+        _ => Vec::new(),
+    }
+}
+
+/// Takes an asset away for good, with all that it has.
+pub(super) fn erase(world: &mut World, _: &Caller, id: &str) -> Vec<Change> {
+    let Some(asset) = world.assets.remove(id) else {
+        return Vec::new();
+    };
     for segment in world.segments.remove_group(id) {
         world.values.forget(&segment);
     }
     files::forget(world, id);
     world.contents.remove_everywhere(id);
     world.values.forget(id);
-    Ok(Done::no_content().with([changed("purge", &asset)]))
+    world.forget_place("asset_id", id);
+    vec![changed("purge", &asset)]
 }
 
-fn add_version(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
-    let id = ask.param("asset_id");
-    let given = checked(
-        &ask.body()?,
-        &[
-            key("copy_metadata", Kind::Flag),
-            key("source_version_id", Kind::Id),
-        ],
-        Extent::Part,
-    )?;
-    let current = current_version(world.asset(id)?).to_owned();
-    let source = match text(&given, "source_version_id") {
-        "" => current,
-        source => source.to_owned(),
-    };
-    let new = new_id();
-    if given.get("copy_metadata") == Some(&Value::Bool(true)) {
-        world.values.copy_version(id, &source, &new);
-    }
-    let asset = edited(world, id, |asset| {
-        if let Some(Value::Array(versions)) = asset.get_mut("versions") {
-            versions.insert(0, version(&new, &ask.caller));
-        }
-    })?;
-    let answer = json!({
-        "asset_id": id,
-        "system_domain_id": world.domain,
-        "versions": asset.get("versions"),
-    });
-    Ok(Done::ok(answer).with([changed("update", &asset)]))
-}
-
-fn edited(
+/// Changes an asset.
+///
+/// # Errors
+///
+/// 404.
+pub(super) fn edited(
     world: &mut World,
     id: &str,
     edit: impl FnOnce(&mut Document),
@@ -354,7 +373,8 @@ fn edited(
     Ok(asset.clone())
 }
 
-fn changed(operation: &'static str, asset: &Document) -> Change {
+/// The event of a change of an asset.
+pub(super) fn changed(operation: &'static str, asset: &Document) -> Change {
     let kind = ("assets", "entity", operation);
     Change::new(kind, text(asset, "id"), asset.clone())
 }

@@ -3,18 +3,17 @@
 //! Adding an object answers 201 without a body, and the event that it causes has, as recorded, the added
 //! object's id as `object_id`.
 
-use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::contents::Entry;
-use super::operation::{Ask, Caller, Change, Done, operations};
+use super::operation::{Ask, Caller, Change, Done};
 use super::paging::{Bounds, Row, page};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
-use super::world::{World, document, is_deleted, mark_deleted, new_id, overlay};
+use super::world::{World, document, is_deleted, mark_deleted, mark_restored, new_id, overlay};
 use crate::model::Method::{Delete, Get, Patch, Post, Put};
 
 /// The writable keys of `CollectionInputSchema`.
@@ -38,8 +37,8 @@ const CONTENT_KEYS: [Key; 2] = [
     key("object_type", Kind::OneOf(&["assets", "collections"])).required(),
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/assets/v1/collections/",
             operations([(Get, list), (Post, create)]),
@@ -54,12 +53,16 @@ pub(super) fn routes() -> Router<Shared> {
             ]),
         )
         .route(
-            "/assets/v1/collections/{collection_id}/contents/",
-            operations([(Get, contents), (Post, add_content)]),
+            "/assets/v1/collections/{collection_id}/restore/",
+            operations([(Put, restore)]),
         )
         .route(
-            "/assets/v1/collections/{collection_id}/contents/{object_type}/{object_id}/",
-            operations([(Delete, remove_content)]),
+            "/assets/v1/collections/{collection_id}/purge/",
+            operations([(Delete, purge)]),
+        )
+        .route(
+            "/assets/v1/collections/{collection_id}/contents/",
+            operations([(Get, contents), (Post, add_content)]),
         )
 }
 
@@ -169,13 +172,55 @@ fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal>
 
 fn trash(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("collection_id");
+    world.collection(id)?;
     let done = Done::bare(StatusCode::ACCEPTED);
-    if is_deleted(world.collection(id)?) {
-        return Ok(done);
+    Ok(done.with(put_in_trash(world, &ask.caller, id)))
+}
+
+fn restore(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let id = ask.param("collection_id");
+    world.collection(id)?;
+    let done = Done::bare(StatusCode::CREATED);
+    Ok(done.with(take_from_trash(world, &ask.caller, id)))
+}
+
+fn purge(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+    let id = ask.param("collection_id");
+    world.collection(id)?;
+    let done = Done::bare(StatusCode::ACCEPTED);
+    Ok(done.with(erase(world, &ask.caller, id)))
+}
+
+/// Moves a collection to the trash; nothing changes if it lies there or is not there.
+pub(super) fn put_in_trash(world: &mut World, caller: &Caller, id: &str) -> Vec<Change> {
+    let lies_there = world.collections.get(id).is_none_or(is_deleted);
+    let by = &caller.user_id;
+    let trash = |it: &mut Document| mark_deleted(it, by, caller.stamp());
+    match edited(world, id, trash) {
+        Ok(collection) if !lies_there => vec![changed("delete", &collection)],
+        _ => Vec::new(),
     }
-    let (by, at) = (&ask.caller.user_id, ask.caller.stamp());
-    let collection = edited(world, id, |collection| mark_deleted(collection, by, at))?;
-    Ok(done.with([changed("delete", &collection)]))
+}
+
+/// Takes a collection out of the trash, if it lies there.
+pub(super) fn take_from_trash(world: &mut World, _: &Caller, id: &str) -> Vec<Change> {
+    let lies_there = world.collections.get(id).is_some_and(is_deleted);
+    match lies_there.then(|| edited(world, id, mark_restored)) {
+        Some(Ok(collection)) => vec![changed("restore", &collection)],
+        _ => Vec::new(),
+    }
+}
+
+/// Takes a collection away for good; what lay in it stays.
+pub(super) fn erase(world: &mut World, _: &Caller, id: &str) -> Vec<Change> {
+    let Some(collection) = world.collections.remove(id) else {
+        return Vec::new();
+    };
+    world.contents.remove_everywhere(id);
+    world.contents.empty(id);
+    world.values.forget(id);
+    world.forget_place("collection_id", id);
+    vec![changed("purge", &collection)]
 }
 
 fn contents(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -254,7 +299,8 @@ pub(super) fn put_in(
         .then(|| content_changed(world, "create", collection, &entry))
 }
 
-fn remove_content(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+/// Takes an object out of a collection.
+pub(super) fn remove_content(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let id = ask.param("collection_id");
     world.collection(id)?;
     let (object_type, object_id) = (ask.param("object_type"), ask.param("object_id"));
@@ -290,7 +336,7 @@ fn content_changed(
 }
 
 /// The collection and the collections above it, nearest first. A circle ends where it closes.
-fn ancestors_and_self(world: &World, collection: &str) -> Vec<String> {
+pub(super) fn ancestors_and_self(world: &World, collection: &str) -> Vec<String> {
     let mut line = Vec::new();
     let mut next = collection.to_owned();
     while !next.is_empty() && !line.contains(&next) {

@@ -91,6 +91,55 @@ impl Contents {
         entry
     }
 
+    /// Type and id of all that lies in a collection, in the collections in it and so on, each once.
+    pub(super) fn below(&self, collection: &str) -> Vec<(String, String)> {
+        let mut seen = BTreeSet::from([collection.to_owned()]);
+        let mut found = Vec::new();
+        let mut open = vec![collection.to_owned()];
+        while let Some(next) = open.pop() {
+            for entry in self.of(&next) {
+                if !seen.insert(entry.object_id.clone()) {
+                    continue;
+                }
+                if entry.object_type == "collections" {
+                    open.push(entry.object_id.clone());
+                }
+                found.push((entry.object_type.clone(), entry.object_id.clone()));
+            }
+        }
+        found
+    }
+
+    /// Takes everything out of a collection.
+    pub(super) fn empty(&mut self, collection: &str) {
+        let lying: Vec<_> = self.of(collection).map(|it| it.object_id.clone()).collect();
+        for object_id in lying {
+            self.remove(collection, &object_id);
+        }
+    }
+
+    /// Moves an object to a place in its collection, from 0; whether it lies there at all.
+    pub(super) fn place(&mut self, collection: &str, object_id: &str, position: usize) -> bool {
+        let Some(shelf) = self.shelves.get_mut(collection) else {
+            return false;
+        };
+        let mut entries: Vec<_> = std::mem::take(&mut shelf.entries).into_values().collect();
+        let found = entries.iter().position(|it| it.object_id == object_id);
+        if let Some(at) = found {
+            let entry = entries.remove(at);
+            entries.insert(position.min(entries.len()), entry);
+        }
+        for (number, entry) in (1..).zip(entries) {
+            shelf.numbers.insert(entry.object_id.clone(), number);
+            shelf.entries.insert(number, entry);
+        }
+        let moved: Vec<_> = self.of(collection).map(|it| it.object_id.clone()).collect();
+        for object in moved {
+            self.touch(collection, &object);
+        }
+        found.is_some()
+    }
+
     /// Takes an object out of every collection.
     pub(super) fn remove_everywhere(&mut self, object_id: &str) {
         let holders: Vec<String> = self.holders(object_id).map(str::to_owned).collect();

@@ -1,18 +1,19 @@
 //! Custom actions: buttons whose press makes Iconik call a URL, as recorded: eleven keys, a date without a
 //! zone, the static headers, ten seconds' patience.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::operation::{Ask, Caller, Done, operations};
+use super::operation::{Ask, Caller, Done};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations, waiting};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::webhooks::check_target;
@@ -56,8 +57,8 @@ const PRESS_KEYS: [Key; 5] = [
 /// How long a button's token lives, as recorded.
 const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route("/assets/v1/custom_actions/", operations([(Get, list)]))
         .route(
             "/assets/v1/custom_actions/{context}/",
@@ -73,8 +74,12 @@ pub(super) fn routes() -> Router<Shared> {
             ]),
         )
         .route(
+            "/assets/v1/custom_actions/shared/{context}/{action_id}/callback/",
+            waiting(Post, post(press)),
+        )
+        .route(
             "/assets/v1/custom_actions/{context}/{action_id}/callback/",
-            post(press),
+            waiting(Post, post(press)),
         )
 }
 
@@ -173,7 +178,7 @@ fn find<'a>(world: &'a World, ask: &Ask) -> Result<&'a Document, Refusal> {
 
 /// Presses the button: calls its URL and waits for the answer, without holding the world meanwhile.
 async fn press(State(site): State<Shared>, ask: Ask) -> Result<Response, Refusal> {
-    let (action, payload) = pressed(&site.world(), &ask)?;
+    let (action, payload) = pressed(&mut site.world(), &ask)?;
     let outcome = site.courier.call(&action, &payload).await;
     let mut world = site.world();
     if let Some(action) = world.custom_actions.get_mut(text(&action, "id")) {
@@ -195,31 +200,36 @@ async fn press(State(site): State<Shared>, ask: Ask) -> Result<Response, Refusal
     }
 }
 
-/// The action, and what goes to its URL.
-fn pressed(world: &World, ask: &Ask) -> Result<(Document, Value), Refusal> {
-    let action = find(world, ask)?;
-    if action["disabled"] == true || text(action, "type") != "POST" {
+/// The action, and what goes to its URL: with a token that acts as whoever pressed, for the action's own
+/// application.
+fn pressed(world: &mut World, ask: &Ask) -> Result<(Document, Value), Refusal> {
+    let action = find(world, ask)?.clone();
+    if action["disabled"] == true || text(&action, "type") != "POST" {
         return Err(Refusal::bad("This custom action does not call its URL"));
     }
     let given = checked(&ask.body()?, &PRESS_KEYS, Extent::Part)?;
     let ids = |key: &str| given.get(key).cloned().unwrap_or_else(|| json!([]));
+    let now = ask.caller.now;
+    let token = token(now.as_second());
+    let (app, user) = (text(&action, "app_id"), &ask.caller.user_id);
+    world.tokens.give(token.clone(), app, user, now);
     let payload = json!({
         "user_id": ask.caller.user_id,
         "system_domain_id": world.domain,
-        "context": text(action, "context"),
-        "action_id": text(action, "id"),
+        "context": text(&action, "context"),
+        "action_id": text(&action, "id"),
         "asset_ids": ids("asset_ids"),
         "collection_ids": ids("collection_ids"),
         "saved_search_ids": ids("saved_search_ids"),
         "metadata_view_id": given.get("metadata_view_id"),
         "metadata_values": given.get("metadata_values"),
         "date_created": ask.caller.now.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
-        "auth_token": token(ask.caller.now.as_second()),
+        "auth_token": token,
     });
-    Ok((action.clone(), payload))
+    Ok((action, payload))
 }
 
-/// A token of the recorded form, with its times in the header. It opens nothing.
+/// A token of the recorded form, with its times in the header.
 fn token(now: i64) -> String {
     let header = json!({ "typ": "JWT", "alg": "HS256", "iat": now, "exp": now + TOKEN_SECONDS });
     let payload = json!({ "id": new_id() });

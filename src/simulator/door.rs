@@ -21,12 +21,16 @@ use super::operation::Caller;
 use super::rate::{Admission, Windows};
 use super::records::{ReceivedRequest, Records};
 use super::refusal::Refusal;
+use super::routes::{Routes, unknown_path};
 use super::trouble::{Cut, HoldPoint, Trouble, Troubles, answered, half, no_json};
 use super::{Credential, Shared};
 use crate::clock::SharedClock;
 
 /// The largest body that is read, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The one path that takes no token.
+const LOG_IN: &str = "auth/v1/auth/simple/login/";
 
 const APP_ID: &str = "app-id";
 const AUTH_TOKEN: &str = "auth-token";
@@ -36,6 +40,7 @@ const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-rema
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) router: Router,
+    pub(super) site: Shared,
     pub(super) credentials: Vec<Credential>,
     pub(super) windows: Windows,
     pub(super) troubles: Arc<Troubles>,
@@ -105,13 +110,13 @@ impl Door {
             }) => return Ok(answered(status, body, retry_after)),
             trouble => trouble,
         };
-        let Some(credential) = self.credential(&parts.headers) else {
+        let Some(caller) = self.caller(visit, &parts.headers) else {
             return Ok(Refusal::unauthorized().into_response());
         };
         self.records.update(visit.number, |request| {
-            request.user_id = Some(credential.user_id.clone());
+            request.user_id = Some(caller.user_id.clone());
         });
-        let admission = self.windows.admit(&credential.app_id, Instant::now());
+        let admission = self.windows.admit(&caller.app_id, Instant::now());
         if let Admission::Refused { retry_after } = admission {
             return Ok(refused(retry_after.map(|wait| wait.as_secs() + 1)));
         }
@@ -120,10 +125,8 @@ impl Door {
             .pass(HoldPoint::Before, method, path, visit.number, records)
             .await?;
         let caller = Caller {
-            user_id: credential.user_id.clone(),
-            number: visit.number,
-            request_id: visit.request_id.clone(),
             now: self.clock.now(),
+            ..caller
         };
         let mut answer = self.perform(visit, parts, body, caller).await;
         records.stir();
@@ -158,12 +161,30 @@ impl Door {
         }
     }
 
-    fn credential(&self, headers: &HeaderMap) -> Option<&Credential> {
+    /// Who calls: by a credential or a token that was given out. Whoever logs in is nobody yet.
+    fn caller(&self, visit: &Visit, headers: &HeaderMap) -> Option<Caller> {
+        let caller = |app_id: &str, token: &str, user_id: &str| Caller {
+            user_id: user_id.to_owned(),
+            app_id: app_id.to_owned(),
+            token: token.to_owned(),
+            number: visit.number,
+            request_id: visit.request_id.clone(),
+            now: self.clock.now(),
+        };
+        if visit.path == LOG_IN {
+            return Some(caller("", "", ""));
+        }
         let app_id = headers.get(APP_ID)?.to_str().ok()?;
         let token = headers.get(AUTH_TOKEN)?.to_str().ok()?;
-        self.credentials
-            .iter()
-            .find(|it| it.app_id == app_id && it.auth_token.expose() == token)
+        let mut credentials = self.credentials.iter();
+        let credential =
+            credentials.find(|it| it.app_id == app_id && it.auth_token.expose() == token);
+        if let Some(credential) = credential {
+            return Some(caller(app_id, token, &credential.user_id));
+        }
+        let world = self.site.world();
+        let given = world.tokens.find(app_id, token, self.clock.now())?;
+        Some(caller(app_id, token, &given.user_id))
     }
 }
 
@@ -186,8 +207,8 @@ async fn afterwards(trouble: Option<Trouble>, answer: Response) -> Result<Respon
     }
 }
 
-/// All families behind one router.
-pub(super) fn router(site: Shared) -> Router {
+/// All families.
+pub(super) fn routes() -> Routes {
     super::assets::routes()
         .merge(super::collections::routes())
         .merge(super::custom_actions::routes())
@@ -198,19 +219,35 @@ pub(super) fn router(site: Shared) -> Router {
         .merge(super::segments::routes())
         .merge(super::users::routes())
         .merge(super::webhooks::routes())
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .with_state(site)
-}
-
-async fn unknown_path() -> Refusal {
-    let message = "This path does not exist, or this simulator does not know it yet";
-    Refusal::new(StatusCode::NOT_FOUND, message)
-}
-
-async fn unknown_method() -> Refusal {
-    let message = "This path does not take this method";
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message)
+        .merge(super::acl_templates::routes())
+        .merge(super::acls::routes())
+        .merge(super::approvals::routes())
+        .merge(super::auth::routes())
+        .merge(super::automations::routes())
+        .merge(super::categories::routes())
+        .merge(super::collection_tree::routes())
+        .merge(super::delete_queue::routes())
+        .merge(super::exports::routes())
+        .merge(super::favourites::routes())
+        .merge(super::groups::routes())
+        .merge(super::history::routes())
+        .merge(super::job_steps::routes())
+        .merge(super::logs::routes())
+        .merge(super::media::routes())
+        .merge(super::notifications::routes())
+        .merge(super::playlists::routes())
+        .merge(super::reindexing::routes())
+        .merge(super::relations::routes())
+        .merge(super::saved_searches::routes())
+        .merge(super::segment_texts::routes())
+        .merge(super::settings::routes())
+        .merge(super::shares::routes())
+        .merge(super::storages::routes())
+        .merge(super::sync_sessions::routes())
+        .merge(super::transcoding::routes())
+        .merge(super::transcriptions::routes())
+        .merge(super::transfers::routes())
+        .merge(super::versions::routes())
 }
 
 fn refused(retry_after_seconds: Option<u64>) -> Response {

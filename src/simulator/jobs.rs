@@ -1,14 +1,14 @@
 //! Jobs, as the API keeps them: whoever made a job moves it along. Nothing here does the work that a job
 //! stands for, and jobs cause no events.
 
-use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::operation::{Ask, Caller, Done, operations};
+use super::job_steps;
+use super::operation::{Ask, Caller, Done};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations};
 use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
@@ -117,9 +117,16 @@ const FILTERS: [&str; 6] = [
 /// The most jobs whose state one request may change.
 const STATE_JOBS_MAX: usize = 500;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/jobs/v1/jobs/", operations([(Get, list), (Post, create)]))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/jobs/v1/jobs/",
+            operations([
+                (Get, list),
+                (Post, create),
+                (Delete, job_steps::remove_many),
+            ]),
+        )
         .route("/jobs/v1/jobs/state/", operations([(Put, change_states)]))
         .route(
             "/jobs/v1/jobs/{job_id}/",

@@ -6,36 +6,71 @@
 //! what changed, and `operation` alone turns changes into events. What public material leaves open is
 //! marked "inferred" where it is decided.
 
+mod acl_templates;
+mod acls;
+mod approvals;
 mod assets;
+mod auth;
+mod automations;
+mod bulk_edit;
+mod categories;
+mod collection_tree;
 mod collections;
 mod contents;
 mod cursor;
 mod custom_actions;
+mod delete_queue;
 mod delivery;
 mod door;
+mod exports;
+mod favourites;
 mod files;
+mod groups;
+mod history;
 mod index;
+mod job_steps;
 mod jobs;
+mod logs;
+mod media;
 mod metadata;
+mod notifications;
 mod operation;
 mod options;
 mod paging;
+mod playlists;
 mod portrait;
 mod rate;
 mod reading;
 mod records;
 mod refusal;
+mod reindexing;
+mod relations;
+mod resource;
+mod routes;
+mod saved_searches;
 mod scroll;
 mod search;
 mod seed;
+mod segment_texts;
 mod segments;
 mod server;
+mod settings;
 mod shape;
+mod shares;
+mod shelf;
+mod storages;
+mod sync_sessions;
 mod table;
 mod times;
+mod tokens;
+mod transcoding;
+mod transcriptions;
+mod transfers;
 mod trouble;
 mod users;
+mod versions;
 mod webhooks;
+mod works;
 mod world;
 mod writes;
 
@@ -44,6 +79,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -58,6 +94,7 @@ pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble};
 pub use writes::Write;
 
 use crate::clock::SharedClock;
+use crate::model::Method;
 use delivery::Courier;
 use door::Door;
 use rate::Windows;
@@ -79,6 +116,14 @@ type Shared = Arc<Site>;
 impl Site {
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the work that is due, and tells the webhooks what it brought about.
+    fn let_time_pass(&self, now: Timestamp) {
+        let mut world = self.world();
+        for (caller, changes) in works::let_time_pass(&mut world, now) {
+            self.courier.publish(&world, &caller, changes);
+        }
     }
 }
 
@@ -126,14 +171,17 @@ impl Simulator {
             writes: Writes::new(options.keep_writes),
         });
         let door = Door {
-            router: door::router(Arc::clone(&site)),
+            router: door::routes().router(Arc::clone(&site)),
+            site: Arc::clone(&site),
             credentials,
             windows: Windows::new(options.rate_limit),
             troubles: Arc::clone(&troubles),
             records: Arc::clone(&records),
-            clock,
+            clock: Arc::clone(&clock),
         };
         let (stopping, stop) = watch::channel(false);
+        let looking = works::look_after(Arc::downgrade(&site), Arc::clone(&clock), stop.clone());
+        tokio::spawn(looking);
         let (turns, turned) = mpsc::channel(1);
         let server = tokio::spawn(server::serve(listener, Arc::new(door), turned, stop));
         Ok(Self {
@@ -155,6 +203,11 @@ impl Simulator {
     /// The base URL of a client: `http://127.0.0.1:4711/API`.
     pub fn base_url(&self) -> String {
         format!("http://{}/API", self.addr)
+    }
+
+    /// Every operation that it knows, by method and path: the path below `/API/`, with `{names}` for ids.
+    pub fn operations() -> Vec<(Method, String)> {
+        door::routes().listed()
     }
 
     /// What Iconik holds.

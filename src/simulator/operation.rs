@@ -1,34 +1,34 @@
 //! One operation of the API is one plain function: `fn(&mut World, &Ask) -> Result<Done, Refusal>`.
 //!
-//! It reads and changes the world and says what changed; it does not know HTTP, clocks or webhooks. This
-//! file is the only place that puts operations behind paths and hands their changes on to the webhooks,
-//! under the same lock, so that events leave in the order in which the changes were made.
+//! It reads and changes the world and says what changed; it does not know HTTP, clocks or webhooks. `routes`
+//! alone puts operations behind paths and hands their changes on to the webhooks, under the same lock, so
+//! that events leave in the order in which the changes were made.
 
 use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Shared;
 use super::refusal::Refusal;
 use super::table::Document;
-use super::world::{World, stamp};
-use crate::model::Method;
-
-/// What an operation is.
-pub(super) type Operation = fn(&mut World, &Ask) -> Result<Done, Refusal>;
+use super::world::stamp;
 
 /// Who acts, and when.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// The user behind the token.
     pub(super) user_id: String,
+    /// The application that the token belongs to.
+    pub(super) app_id: String,
+    /// The token itself.
+    pub(super) token: String,
     /// The request's number in the log of requests.
     pub(super) number: u64,
     /// 32 hex digits; all events that the request causes carry it.
@@ -51,6 +51,7 @@ pub(super) struct Ask {
     pub(super) caller: Caller,
     /// The query parameters.
     pub(super) query: BTreeMap<String, String>,
+    is_post: bool,
     path: String,
     params: HashMap<String, String>,
     body: Bytes,
@@ -60,6 +61,25 @@ impl Ask {
     /// The part of the path that the route names `name`.
     pub(super) fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// The parts of the path that the route names.
+    pub(super) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        let params = self.params.iter();
+        params.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The same request, on behalf of this caller.
+    pub(super) fn on_behalf_of(&self, caller: &Caller) -> Self {
+        Self {
+            caller: caller.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is a POST, where one operation stands behind several methods.
+    pub(super) fn is_post(&self) -> bool {
+        self.is_post
     }
 
     /// The path from `/API` on, for links to further pages.
@@ -97,6 +117,18 @@ impl Ask {
         self.query
             .get(name)
             .is_some_and(|value| matches!(value.as_str(), "" | "true" | "True" | "1"))
+    }
+
+    /// The body, or an empty one where there is none: some operations take everything from their path.
+    ///
+    /// # Errors
+    ///
+    /// 400 if there is one and it is no JSON object.
+    pub(super) fn given(&self) -> Result<Document, Refusal> {
+        match self.body.is_empty() {
+            true => Ok(Document::new()),
+            false => self.body(),
+        }
     }
 
     /// The body.
@@ -137,6 +169,7 @@ impl FromRequest<Shared> for Ask {
         Ok(Self {
             caller,
             query,
+            is_post: parts.method == axum::http::Method::POST,
             path: parts.uri.path().to_owned(),
             params,
             body,
@@ -149,6 +182,7 @@ impl FromRequest<Shared> for Ask {
 pub(super) struct Done {
     status: StatusCode,
     body: Option<Value>,
+    content_type: Option<&'static str>,
     changes: Vec<Change>,
 }
 
@@ -163,6 +197,19 @@ impl Done {
         Self::new(StatusCode::CREATED, Some(body.into()))
     }
 
+    /// 202 with a body.
+    pub(super) fn accepted(body: impl Into<Value>) -> Self {
+        Self::new(StatusCode::ACCEPTED, Some(body.into()))
+    }
+
+    /// 200 with a text that is no JSON.
+    pub(super) fn text(content_type: &'static str, text: String) -> Self {
+        Self {
+            content_type: Some(content_type),
+            ..Self::ok(text)
+        }
+    }
+
     /// A status without a body.
     pub(super) fn bare(status: StatusCode) -> Self {
         Self::new(status, None)
@@ -173,11 +220,48 @@ impl Done {
         Self::bare(StatusCode::NO_CONTENT)
     }
 
+    /// A status with a body.
+    pub(super) fn with_status(status: StatusCode, body: impl Into<Value>) -> Self {
+        Self::new(status, Some(body.into()))
+    }
+
     fn new(status: StatusCode, body: Option<Value>) -> Self {
         Self {
             status,
             body,
+            content_type: None,
             changes: Vec::new(),
+        }
+    }
+
+    /// What is answered.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body of the answer.
+    pub(super) fn body(&self) -> Option<&Value> {
+        self.body.as_ref()
+    }
+
+    /// What was changed; nothing is left of it.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The same answer, as 200.
+    pub(super) fn as_ok(self) -> Self {
+        Self {
+            status: StatusCode::OK,
+            ..self
+        }
+    }
+
+    /// The same answer, as 201.
+    pub(super) fn as_created(self) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            ..self
         }
     }
 
@@ -191,6 +275,9 @@ impl Done {
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
         match self.body {
+            Some(Value::String(text)) if let Some(content_type) = self.content_type => {
+                (self.status, [(CONTENT_TYPE, content_type)], text).into_response()
+            }
             Some(body) => (self.status, Json(body)).into_response(),
             None => self.status.into_response(),
         }
@@ -226,62 +313,5 @@ impl Change {
             object_id: object_id.to_owned(),
             data: data.into(),
         }
-    }
-}
-
-/// The operations of one path: a GET only reads, everything else writes.
-pub(super) fn operations<const N: usize>(
-    of_path: [(Method, Operation); N],
-) -> MethodRouter<Shared> {
-    of_path
-        .into_iter()
-        .fold(MethodRouter::new(), |router, (method, operation)| {
-            let writes = method != Method::Get;
-            on(router, method, operation, writes)
-        })
-}
-
-/// An operation that only reads, although its method is another than GET.
-pub(super) fn reading(method: Method, operation: Operation) -> MethodRouter<Shared> {
-    on(MethodRouter::new(), method, operation, false)
-}
-
-fn on(
-    router: MethodRouter<Shared>,
-    method: Method,
-    operation: Operation,
-    writes: bool,
-) -> MethodRouter<Shared> {
-    let handler = move |State(site): State<Shared>, ask: Ask| async move {
-        perform(&site, operation, &ask, writes.then_some(method))
-    };
-    router.on(filter(method), handler)
-}
-
-fn perform(site: &Shared, operation: Operation, ask: &Ask, write: Option<Method>) -> Response {
-    let mut world = site.world();
-    let outcome = operation(&mut world, ask);
-    world.reindex(ask.caller.now);
-    match outcome {
-        Ok(mut done) => {
-            let changes = std::mem::take(&mut done.changes);
-            site.courier.publish(&world, &ask.caller, changes);
-            if let Some(method) = write {
-                let answer = done.body.as_ref().unwrap_or(&Value::Null);
-                site.writes.note(method, ask, done.status, answer);
-            }
-            done.into_response()
-        }
-        Err(refusal) => refusal.into_response(),
-    }
-}
-
-fn filter(method: Method) -> MethodFilter {
-    match method {
-        Method::Get => MethodFilter::GET,
-        Method::Post => MethodFilter::POST,
-        Method::Put => MethodFilter::PUT,
-        Method::Patch => MethodFilter::PATCH,
-        Method::Delete => MethodFilter::DELETE,
     }
 }

@@ -32,6 +32,8 @@ pub struct SimulatorOptions {
     /// How far lists and searches are behind what a single read shows, by the simulator's clock. How far
     /// they are at Iconik is not published; clients have seen from a second to a minute. Default 2 s.
     pub index_lag: Duration,
+    /// How long a job takes that ends by itself, by the simulator's clock. Default 2 s.
+    pub work_takes: Duration,
     /// What is there from the start.
     pub seed: Option<Seed>,
     /// How webhooks and buttons are delivered.
@@ -53,6 +55,7 @@ impl Default for SimulatorOptions {
             credentials: Vec::new(),
             rate_limit: Some(RateLimit::default()),
             index_lag: Duration::from_secs(2),
+            work_takes: Duration::from_secs(2),
             seed: None,
             delivery: DeliveryOptions::default(),
             log_entries: 10_000,

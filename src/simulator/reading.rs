@@ -6,10 +6,9 @@ use std::sync::MutexGuard;
 
 use serde_json::{Value, json};
 
-use super::Site;
-use super::portrait;
 use super::table::Document;
 use super::world::{World, current_version};
+use super::{Site, portrait};
 
 /// What the simulated Iconik holds, as its API shows it.
 #[derive(Clone, Copy, Debug)]

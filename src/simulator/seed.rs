@@ -17,6 +17,7 @@ use super::{
     Credential, DEFAULT_DOMAIN, DEFAULT_USER, SimulatorOptions, assets, collections,
     custom_actions, jobs, metadata, segments, users, webhooks,
 };
+use crate::model::Secret;
 
 /// What is there from the start. Every list may be absent; an unknown key is an error.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,7 +27,7 @@ pub struct Seed {
     pub domain: Option<String>,
     /// Who may call.
     pub credentials: Vec<Credential>,
-    /// Users; whom a credential names and nobody lists is made up.
+    /// Users; whom a credential names and nobody lists is made up. With a `password` one can log in.
     pub users: Vec<Document>,
     /// Metadata fields.
     pub fields: Vec<Document>,
@@ -111,11 +112,13 @@ pub(super) fn planted(
     }
     let domain = options.domain.as_ref().or(seed.domain.as_ref());
     let domain = domain.map_or_else(|| DEFAULT_DOMAIN.to_owned(), Clone::clone);
-    let mut world = World::new(domain, options.index_lag);
+    let mut world = World::new(domain, options.index_lag, options.work_takes);
     let caller = Caller {
         user_id: credentials
             .first()
             .map_or_else(|| DEFAULT_USER.to_owned(), |it| it.user_id.clone()),
+        app_id: String::new(),
+        token: String::new(),
         number: 0,
         request_id: String::new(),
         now,
@@ -136,7 +139,12 @@ fn plant_users(
 ) -> Result<(), SeedError> {
     let now = stamp(now);
     each("users", &seed.users, |user| {
-        users::add(world, user, id(user)?, &now)
+        users::add(world, user, id(user)?, &now)?;
+        if let Some(Value::String(password)) = user.get("password") {
+            let password = Secret::new(password.clone());
+            world.passwords.insert(id(user)?.to_owned(), password);
+        }
+        Ok(())
     })?;
     for credential in credentials {
         if !world.users.contains(&credential.user_id) {
@@ -148,6 +156,11 @@ fn plant_users(
                 }
             })?;
         }
+        let password = credential.auth_token.clone();
+        let passwords = &mut world.passwords;
+        passwords
+            .entry(credential.user_id.clone())
+            .or_insert(password);
     }
     Ok(())
 }

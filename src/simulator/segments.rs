@@ -1,21 +1,21 @@
 //! Segments: markers, comments and ranges on an asset's time line. Their events are, like those of shares,
 //! inferred to carry the segment's own id as `object_id` and its document, with `asset_id`, as `data`.
 
-use axum::Router;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::metadata::{self, Target};
-use super::operation::{Ask, Caller, Change, Done, operations};
+use super::operation::{Ask, Caller, Change, Done};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations};
 use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::world::{World, current_version, document, new_id, overlay};
 use crate::model::Method::{Delete, Get, Patch, Post, Put};
 
-const TYPES: [&str; 10] = [
+/// The types of segments.
+pub(super) const TYPES: [&str; 10] = [
     "MARKER",
     "QC",
     "GENERIC",
@@ -29,7 +29,7 @@ const TYPES: [&str; 10] = [
 ];
 
 /// The writable keys of `SegmentSchema`.
-const KEYS: [Key; 25] = [
+pub(super) const KEYS: [Key; 25] = [
     key("segment_type", Kind::OneOf(&TYPES)).required(),
     key("time_start_milliseconds", Kind::Whole).nullable(),
     key("time_end_milliseconds", Kind::Whole).nullable(),
@@ -69,8 +69,8 @@ const FILTERS: [&str; 8] = [
     "project_id",
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/assets/v1/assets/{asset_id}/segments/",
             operations([(Get, list), (Post, create)]),
@@ -84,6 +84,7 @@ pub(super) fn routes() -> Router<Shared> {
                 (Delete, remove),
             ]),
         )
+        .also(Get, "/assets/v1/assets/{asset_id}/segments/{segment_type}/")
 }
 
 /// The segments of the current version, unless a version or all are asked for.
@@ -250,17 +251,35 @@ fn replace(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 }
 
 fn update(world: &mut World, ask: &Ask, extent: Extent) -> Result<Done, Refusal> {
-    let mut segment = find(world, ask)?.clone();
-    let mut given = checked(&ask.body()?, &KEYS, extent)?;
-    given.insert("date_modified".to_owned(), ask.caller.stamp());
+    let (asset, id) = (ask.param("asset_id"), ask.param("segment_id"));
+    let (segment, change) = edit(world, &ask.caller, asset, id, &ask.body()?, extent)?;
+    Ok(Done::ok(segment).with([change]))
+}
+
+/// Lays a body over a segment.
+///
+/// # Errors
+///
+/// 404, and 400 for a body that does not fit.
+pub(super) fn edit(
+    world: &mut World,
+    caller: &Caller,
+    asset: &str,
+    id: &str,
+    body: &Document,
+    extent: Extent,
+) -> Result<(Document, Change), Refusal> {
+    let mut segment = of_asset(world, asset, id)?.clone();
+    let mut given = checked(body, &KEYS, extent)?;
+    given.insert("date_modified".to_owned(), caller.stamp());
     let speaks_of_metadata = given.contains_key("metadata");
     overlay(&mut segment, given);
     if speaks_of_metadata {
-        write_metadata(world, &ask.caller, &segment)?;
+        write_metadata(world, caller, &segment)?;
     }
-    world.segments.put(ask.param("segment_id"), segment.clone());
+    world.segments.put(id, segment.clone());
     let change = changed("update", &segment);
-    Ok(Done::ok(segment).with([change]))
+    Ok((segment, change))
 }
 
 fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
@@ -269,15 +288,32 @@ fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     if ask.flag("soft_delete") {
         segment.insert("status".to_owned(), json!("DELETED"));
         world.segments.put(id, segment.clone());
-    } else {
-        world.segments.remove(id);
-        world.values.forget(id);
+        return Ok(Done::no_content().with([changed("delete", &segment)]));
     }
-    Ok(Done::no_content().with([changed("delete", &segment)]))
+    Ok(Done::no_content().with(erase(world, id)))
+}
+
+/// Takes a segment away for good.
+pub(super) fn erase(world: &mut World, id: &str) -> Option<Change> {
+    let segment = world.segments.remove(id)?;
+    world.values.forget(id);
+    Some(changed("delete", &segment))
 }
 
 fn find<'a>(world: &'a World, ask: &Ask) -> Result<&'a Document, Refusal> {
-    let (asset, id) = (ask.param("asset_id"), ask.param("segment_id"));
+    of_asset(world, ask.param("asset_id"), ask.param("segment_id"))
+}
+
+/// The segment of an asset.
+///
+/// # Errors
+///
+/// 404.
+pub(super) fn of_asset<'a>(
+    world: &'a World,
+    asset: &str,
+    id: &str,
+) -> Result<&'a Document, Refusal> {
     world.asset(asset)?;
     world
         .segments

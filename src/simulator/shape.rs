@@ -1,15 +1,17 @@
-//! The keys that a body may have, with their types, as Iconik's published schemas list them.
+//! The keys that a document has, with their types, as Iconik's published schemas list them.
 //!
 //! A key that a schema does not list as writable is ignored, as recorded requests show that Iconik does
 //! (they send ids and dates that the answers do not echo), so that a client may send back what it read.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::operation::Ask;
 use super::refusal::Refusal;
 use super::table::Document;
+use super::world::new_id;
 
 /// The type of a key.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +36,52 @@ pub(super) enum Kind {
     List,
     /// A list of UUIDs.
     Ids,
+    /// A list of strings.
+    TextList,
+    /// A list of some of these strings.
+    SomeOf(&'static [&'static str]),
     /// One of these strings.
     OneOf(&'static [&'static str]),
 }
 
-/// A writable key.
+/// What a key holds in a new document whose body does not say it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Begin {
+    /// The document does not have the key.
+    Absent,
+    /// null.
+    Null,
+    /// A string.
+    Text(&'static str),
+    /// `true` or `false`.
+    Flag(bool),
+    /// A whole number.
+    Whole(u32),
+    /// An empty list.
+    NoItems,
+    /// An empty object.
+    NoEntries,
+    /// The time of the request.
+    Now,
+    /// The user who asks.
+    Caller,
+    /// The system domain.
+    Domain,
+    /// A part of the path.
+    Param(&'static str),
+    /// An id that nothing else has.
+    NewId,
+}
+
+/// A key of a document.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     name: &'static str,
     kind: Kind,
     required: bool,
     nullable: bool,
+    writable: bool,
+    begin: Begin,
 }
 
 /// A key that may be left out and may not be null.
@@ -54,6 +91,17 @@ pub(super) const fn key(name: &'static str, kind: Kind) -> Key {
         kind,
         required: false,
         nullable: false,
+        writable: true,
+        begin: Begin::Absent,
+    }
+}
+
+/// A key that the server alone sets.
+pub(super) const fn made(name: &'static str, begin: Begin) -> Key {
+    Key {
+        writable: false,
+        begin,
+        ..key(name, Kind::Text)
     }
 }
 
@@ -72,6 +120,21 @@ impl Key {
             nullable: true,
             ..self
         }
+    }
+
+    /// The same key, which may be null and is where nobody says otherwise.
+    pub(super) const fn or_null(self) -> Self {
+        self.nullable().or(Begin::Null)
+    }
+
+    /// The same key, which begins like this.
+    pub(super) const fn or(self, begin: Begin) -> Self {
+        Self { begin, ..self }
+    }
+
+    /// Its name.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
     }
 }
 
@@ -92,7 +155,7 @@ pub(super) enum Extent {
 pub(super) fn checked(body: &Document, keys: &[Key], extent: Extent) -> Result<Document, Refusal> {
     let mut kept = Document::new();
     let mut errors = BTreeMap::new();
-    for key in keys {
+    for key in keys.iter().filter(|key| key.writable) {
         match body.get(key.name) {
             None if key.required && extent == Extent::Whole => {
                 errors.insert(key.name.to_owned(), "This field is required".to_owned());
@@ -118,6 +181,28 @@ pub(super) fn checked(body: &Document, keys: &[Key], extent: Extent) -> Result<D
     }
 }
 
+/// A new document of these keys, before a body is laid over it.
+pub(super) fn blank(keys: &[Key], ask: &Ask, domain: &str) -> Document {
+    let begun = |key: &Key| {
+        let value = match key.begin {
+            Begin::Absent => return None,
+            Begin::Null => Value::Null,
+            Begin::Text(text) => json!(text),
+            Begin::Flag(flag) => json!(flag),
+            Begin::Whole(number) => json!(number),
+            Begin::NoItems => json!([]),
+            Begin::NoEntries => json!({}),
+            Begin::Now => ask.caller.stamp(),
+            Begin::Caller => json!(ask.caller.user_id),
+            Begin::Domain => json!(domain),
+            Begin::Param(name) => json!(ask.param(name)),
+            Begin::NewId => json!(new_id()),
+        };
+        Some((key.name.to_owned(), value))
+    };
+    keys.iter().filter_map(begun).collect()
+}
+
 fn mismatch(kind: Kind, value: &Value) -> Option<String> {
     if value.is_null() {
         return None;
@@ -141,6 +226,19 @@ fn mismatch(kind: Kind, value: &Value) -> Option<String> {
             value.as_array().is_some_and(|ids| ids.iter().all(is_uuid)),
             "a list of UUIDs",
         ),
+        Kind::TextList => (
+            value
+                .as_array()
+                .is_some_and(|texts| texts.iter().all(Value::is_string)),
+            "a list of strings",
+        ),
+        Kind::SomeOf(words) => {
+            let fits = value.as_array().is_some_and(|given| {
+                let mut given = given.iter();
+                given.all(|it| it.as_str().is_some_and(|word| words.contains(&word)))
+            });
+            return (!fits).then(|| format!("Must be a list of: {}", words.join(", ")));
+        }
         Kind::OneOf(words) => {
             let fits = value.as_str().is_some_and(|word| words.contains(&word));
             return (!fits).then(|| format!("Must be one of: {}", words.join(", ")));
@@ -163,8 +261,6 @@ fn is_time(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const KEYS: [Key; 4] = [

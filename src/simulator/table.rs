@@ -102,6 +102,14 @@ impl Table {
         self.rows.values()
     }
 
+    /// All documents with what each is kept under, oldest first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&str, &Arc<Document>)> {
+        let mut numbered: Vec<_> = self.numbers.iter().collect();
+        numbered.sort_unstable_by_key(|(_, number)| **number);
+        let rows = numbered.into_iter();
+        rows.filter_map(|(id, number)| Some((id.as_str(), self.rows.get(number)?)))
+    }
+
     /// The documents with this text under the key that groups, oldest first.
     pub(super) fn group(&self, group: &str) -> impl DoubleEndedIterator<Item = &Arc<Document>> {
         let numbers = self.groups.get(group).into_iter().flatten();

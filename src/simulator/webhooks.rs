@@ -1,12 +1,11 @@
 //! Webhook definitions, and which events each wants. There is no PATCH: a PUT states the whole definition.
 
-use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::operation::{Ask, Caller, Change, Done, operations};
+use super::operation::{Ask, Caller, Change, Done};
 use super::refusal::Refusal;
+use super::routes::{Routes, operations};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
 use super::world::{World, document, new_id, overlay};
@@ -30,8 +29,8 @@ const KEYS: [Key; 10] = [
     key("realm", Kind::Text).nullable(),
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/notifications/v1/webhooks/",
             operations([(Get, list), (Post, create)]),

@@ -11,12 +11,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::acls::Acls;
 use super::contents::Contents;
 use super::index::{Index, Listed, Update};
 use super::metadata::Values;
+use super::operation::Ask;
 use super::refusal::Refusal;
 use super::scroll::Scrolls;
+use super::shelf::Shelf;
 use super::table::{Document, Table, text};
+use super::tokens::Tokens;
+use super::works::Works;
+use crate::model::Secret;
 
 /// Everything that the simulated Iconik holds.
 #[derive(Debug)]
@@ -47,6 +53,16 @@ pub(super) struct World {
     pub(super) views: Table,
     /// Metadata values.
     pub(super) values: Values,
+    /// What plain families hold, by the name of their shelf.
+    pub(super) shelves: BTreeMap<&'static str, Shelf>,
+    /// The jobs that end by themselves.
+    pub(super) works: Works,
+    /// The passwords of users, by their ids.
+    pub(super) passwords: BTreeMap<String, Secret>,
+    /// The tokens that were given out.
+    pub(super) tokens: Tokens,
+    /// Who may do what with which object.
+    pub(super) acls: Acls,
     /// Webhook definitions by id.
     pub(super) webhooks: Table,
     /// Custom actions by id.
@@ -60,8 +76,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// An empty world whose lists are this far behind.
-    pub(super) fn new(domain: String, index_lag: Duration) -> Self {
+    /// An empty world whose lists are this far behind, and whose jobs take this long.
+    pub(super) fn new(domain: String, index_lag: Duration, work_takes: Duration) -> Self {
         Self {
             domain,
             users: Table::default(),
@@ -76,6 +92,11 @@ impl World {
             fields: BTreeMap::new(),
             views: Table::default(),
             values: Values::default(),
+            shelves: BTreeMap::new(),
+            works: Works::taking(work_takes),
+            passwords: BTreeMap::new(),
+            tokens: Tokens::default(),
+            acls: Acls::default(),
             webhooks: Table::default(),
             custom_actions: Table::default(),
             planted: BTreeSet::new(),
@@ -133,6 +154,74 @@ impl World {
         self.index.catch_up(now);
     }
 
+    /// A shelf, if anything was ever put on it.
+    pub(super) fn shelf(&self, name: &str) -> Option<&Shelf> {
+        self.shelves.get(name)
+    }
+
+    /// A shelf, to be changed.
+    pub(super) fn shelf_mut(&mut self, name: &'static str) -> &mut Shelf {
+        self.shelves.entry(name).or_default()
+    }
+
+    /// Takes away what plain families hold of an object that is gone.
+    pub(super) fn forget_place(&mut self, param: &str, id: &str) {
+        for shelf in self.shelves.values_mut() {
+            shelf.forget(|_, place| place.iter().any(|part| part == (param, id)));
+        }
+    }
+
+    /// Whether what a path names is there.
+    ///
+    /// # Errors
+    ///
+    /// 404. A part of a path that names no object passes.
+    pub(super) fn check_exists(&self, param: &str, id: &str, ask: &Ask) -> Result<(), Refusal> {
+        let is_there = match param {
+            "asset_id" | "related_to_asset_id" | "source_asset_id" => self.assets.contains(id),
+            "collection_id" => self.collections.contains(id),
+            "segment_id" => self.segments.contains(id),
+            "format_id" => self.formats.contains(id),
+            "file_set_id" => self.file_sets.contains(id),
+            "file_id" => self.files.contains(id),
+            "job_id" => self.jobs.contains(id),
+            "user_id" => self.users.contains(id),
+            "view_id" => self.views.contains(id),
+            "action_id" => self.custom_actions.contains(id),
+            "version_id" | "source_version_id" => self.has_version(ask.param("asset_id"), id),
+            "object_id" => self.has_object(ask.param("object_type"), id),
+            "system_domain_id" => self.domain == id,
+            _ => match param.strip_suffix("_id") {
+                Some(_) => self.shelf(param).is_some_and(|it| it.contains(id)),
+                None => true,
+            },
+        };
+        match is_there {
+            true => Ok(()),
+            false => Err(Refusal::not_found(&told(param), id)),
+        }
+    }
+
+    fn has_version(&self, asset: &str, id: &str) -> bool {
+        let Some(asset) = self.assets.get(asset) else {
+            // A path that names no asset says nothing about whose version it is.
+            return true;
+        };
+        let versions = asset.get("versions").and_then(Value::as_array);
+        versions.is_some_and(|versions| versions.iter().any(|version| version["id"] == id))
+    }
+
+    /// Whether there is an object of this type, as paths name types.
+    pub(super) fn has_object(&self, object_type: &str, id: &str) -> bool {
+        match object_type {
+            "assets" => self.assets.contains(id),
+            "collections" => self.collections.contains(id),
+            "segments" => self.segments.contains(id),
+            "saved_searches" => self.shelf("search_id").is_some_and(|it| it.contains(id)),
+            _ => false,
+        }
+    }
+
     /// The asset.
     ///
     /// # Errors
@@ -153,6 +242,16 @@ impl World {
         self.collections
             .get(id)
             .ok_or_else(|| Refusal::not_found("Collection", id))
+    }
+}
+
+/// What a part of a path is called in a message: "Export location" for `export_location_id`.
+fn told(param: &str) -> String {
+    let words = param.trim_end_matches("_id").replace('_', " ");
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => words,
     }
 }
 
@@ -222,7 +321,7 @@ mod tests {
     /// Whatever a world weighs, a change costs what the changed object weighs.
     #[test]
     fn the_index_shares_every_object_that_has_not_changed_since() {
-        let mut world = World::new("domain".to_owned(), Duration::ZERO);
+        let mut world = World::new("domain".to_owned(), Duration::ZERO, Duration::ZERO);
         for id in ["1", "2"] {
             world.assets.put(id, Document::new());
         }

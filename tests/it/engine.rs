@@ -5,6 +5,8 @@ mod determinism;
 mod header;
 mod metadata;
 mod objects;
+mod pure;
+mod records;
 mod tricks;
 mod waiting;
 
@@ -110,6 +112,25 @@ fn rule_of(body: &str) -> Rule {
     );
     Rule::load(program(vec![file("r.rhai", &source)], json!({})), &LIMITS)
         .expect("the rule was compiled before")
+}
+
+/// The same with other scopes, of the body of `run`.
+fn rule_with(allow: &[&str], body: &str) -> Rule {
+    let source = format!(
+        "rule(#{{ on: [\"assets/*/*\"], allow: {} }});\nfn run(event) {{ {body} }}\n",
+        json!(allow)
+    );
+    Rule::load(program(vec![file("r.rhai", &source)], json!({})), &LIMITS)
+        .expect("the rule was compiled before")
+}
+
+/// The calls of Iconik in a journal.
+fn steps_of(journal: &[Step]) -> Vec<Call> {
+    let calls = journal.iter().filter_map(|step| match &step.effect {
+        Effect::Call(call) => Some(call.clone()),
+        _ => None,
+    });
+    calls.collect()
 }
 
 fn moment() -> Moment {

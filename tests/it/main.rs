@@ -9,6 +9,7 @@ mod engine;
 mod examples;
 mod gateway;
 mod hostile;
+mod introduction;
 mod keeping;
 mod metrics;
 mod reference;

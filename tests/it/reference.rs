@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use cuegate::engine::{self, FunctionDoc, Place};
+use serde_json::Value;
 
 const OPENING: &str = "\
 # Functions that rules can use
@@ -53,6 +54,51 @@ fn every_function_is_described_and_shown() {
             doc.signature
         );
     }
+}
+
+/// The reference names the keys of every kind of object in one sentence: its schema, then its keys.
+#[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever runs the tests should know what was left out"
+)]
+fn the_keys_of_every_kind_of_object_are_those_of_iconiks_documents() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/iconik/specs/openapi-2025-05");
+    let Ok(files) = fs::read_dir(&folder) else {
+        println!("not compared: {} is not there", folder.display());
+        return;
+    };
+    let documents: Vec<Value> = files
+        .map(|file| fs::read(file.expect("it was listed").path()).expect("it can be read"))
+        .map(|bytes| serde_json::from_slice(&bytes).expect("a document is JSON"))
+        .collect();
+    let mut compared = 0;
+    for doc in engine::functions() {
+        let Some((_, said)) = doc.about.split_once("is a property (`") else {
+            continue;
+        };
+        let (schema, said) = said.split_once("`)").expect("the schema ends");
+        let (_, said) = said.split_once("error: ").expect("the keys follow");
+        let said: Vec<&str> = said
+            .trim_end_matches('.')
+            .split(", ")
+            .map(|key| key.trim_matches('`'))
+            .collect();
+        let same = documents.iter().any(|document| {
+            let documented = document["components"]["schemas"][schema]["properties"].as_object();
+            let mut documented: Vec<&str> = documented
+                .into_iter()
+                .flatten()
+                .map(|(key, _)| key.as_str())
+                .collect();
+            documented.sort_unstable();
+            documented == said
+        });
+        assert!(same, "{schema} has other keys than {said:?}");
+        compared += 1;
+    }
+    assert_eq!(compared, 12, "every kind of object was compared");
 }
 
 fn reference(functions: &[FunctionDoc]) -> String {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rhai::{Dynamic, EvalAltResult, INT, Map, NativeCallContext, Position};
 use serde_json::Value;
 
-use super::super::convert::to_dynamic;
+use super::super::convert::{to_dynamic, to_json};
 use super::super::here::Here;
 use super::super::session::{Fallible, Session, SharedSession, error};
 use super::super::wanted::SEARCH_PATH;
+use super::event::nearest;
 use crate::model::{Answer, Call, DeadClass, Effect, Method};
 use crate::operations;
 
@@ -40,6 +41,23 @@ impl Request {
         Self::new(Method::Get, path)
     }
 
+    pub(super) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    pub(super) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::Put, path)
+    }
+
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::Delete, path)
+    }
+
+    /// The same request, to be sent once more.
+    pub(super) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// A search with its whole body.
     pub(super) fn search(body: Value) -> Self {
         Self::new(Method::Post, SEARCH_PATH).body(body)
@@ -48,6 +66,43 @@ impl Request {
     pub(super) fn query(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.0.query.insert(key.to_owned(), value.to_string());
         self
+    }
+
+    /// The query parameters that a rule gave, of those that the operation has.
+    pub(super) fn options(mut self, given: &Map, known: &[&str]) -> Fallible<Self> {
+        for (key, value) in given {
+            if !known.contains(&key.as_str()) {
+                let advice = nearest(key, known.iter().copied()).map_or_else(
+                    || format!("there are {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                return Err(error(format!("there is no option `{key}` here; {advice}")));
+            }
+            let value = to_json(value)?;
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned);
+            self = self.query(key, text);
+        }
+        Ok(self)
+    }
+
+    /// The values that a rule gave, as the body.
+    pub(super) fn values(self, values: &Map) -> Fallible<Self> {
+        Ok(self.body(to_json(&Dynamic::from_map(values.clone()))?))
+    }
+
+    /// The same with further keys, which a rule cannot write over.
+    pub(super) fn values_with<const N: usize>(
+        self,
+        values: &Map,
+        more: [(&str, Value); N],
+    ) -> Fallible<Self> {
+        let mut body = to_json(&Dynamic::from_map(values.clone()))?;
+        for (key, value) in more {
+            body[key] = value;
+        }
+        Ok(self.body(body))
     }
 
     pub(super) fn body(mut self, body: Value) -> Self {
@@ -89,6 +144,17 @@ impl Request {
         match answer.status {
             404 => Ok(None),
             200..300 => Ok(Some(answer.body)),
+            _ => Err(api_error(&call, &answer)),
+        }
+    }
+
+    /// Whether the API grants it: 403 is no error here.
+    pub(super) fn send_granted(self, context: &NativeCallContext<'_>) -> Fallible<bool> {
+        let call = self.0.clone();
+        let answer = self.step(&Session::of(context)?, context.into())?;
+        match answer.status {
+            403 => Ok(false),
+            200..300 => Ok(true),
             _ => Err(api_error(&call, &answer)),
         }
     }

@@ -65,6 +65,10 @@ impl EventView {
         }
     }
 
+    pub(super) fn event(&self) -> &Event {
+        &self.event
+    }
+
     fn keys(&self) -> impl Iterator<Item = &'static str> {
         let special = match self.event.kind {
             EventKind::Webhook => WEBHOOK,

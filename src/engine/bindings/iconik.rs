@@ -6,7 +6,6 @@ use super::super::catalog::{FunctionDoc, Place, Registry};
 use super::super::convert::{to_dynamic, to_json};
 use super::super::session::{Fallible, error};
 use super::call::Request;
-use super::{asset, collection, job};
 use crate::model::Method;
 
 type Context<'a> = NativeCallContext<'a>;
@@ -21,40 +20,6 @@ fn doc(signature: &'static str, about: &'static str, example: &'static str) -> F
 }
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.add(
-        doc(
-            "asset(id)",
-            "Reads an asset.",
-            "let asset = iconik::asset(event.asset_id);\nlog::info(asset.title);",
-        ),
-        |context: Context<'_>, id: Dynamic| asset::fetch(&context, &id),
-    );
-    registry.add(
-        doc(
-            "collection(id)",
-            "Reads a collection.",
-            "let folder = iconik::collection(event.collection_id);\nlog::info(folder.title);",
-        ),
-        |context: Context<'_>, id: Dynamic| collection::fetch(&context, &id),
-    );
-    registry.add(
-        doc(
-            "job(id)",
-            "Reads a job.",
-            "let made = iconik::create_job(#{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\" });\n\
-             log::info(iconik::job(made.id).status);",
-        ),
-        |context: Context<'_>, id: Dynamic| job::fetch(&context, &id),
-    );
-    registry.add(
-        doc(
-            "create_job(values)",
-            "Makes a job that people see in Iconik; `type`, `status` and `title` are required (`JobCreateSchema`). Needs \
-             `jobs:write`.",
-            "iconik::create_job(#{ type: \"CUSTOM\", title: \"Check\", status: \"STARTED\", object_id: event.asset_id, object_type: \"assets\" });",
-        ),
-        |context: Context<'_>, values: Map| job::create(&context, values),
-    );
     register_reads(registry);
     register_writes(registry);
 }

@@ -10,16 +10,14 @@ mod file_sets;
 mod formats;
 mod part;
 
-use axum::Router;
-
-use super::Shared;
-use super::operation::operations;
+use super::routes::{Routes, operations};
+use super::transfers;
 use super::world::World;
 use crate::model::Method::{Delete, Get, Patch, Post, Put};
 
-pub(super) fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Routes {
     const ASSET: &str = "/files/v1/assets/{asset_id}";
-    Router::new()
+    Routes::new()
         .route(
             &format!("{ASSET}/formats/"),
             operations([(Get, formats::list), (Post, formats::create)]),
@@ -33,9 +31,10 @@ pub(super) fn routes() -> Router<Shared> {
                 (Delete, formats::remove),
             ]),
         )
+        .also(Get, "/files/v1/assets/{asset_id}/formats/{name}/")
         .route(
             &format!("{ASSET}/formats/{{format_id}}/restore/"),
-            operations([(Put, formats::restore)]),
+            operations([(Put, formats::restore), (Post, transfers::restore)]),
         )
         .route(
             &format!("{ASSET}/formats/{{format_id}}/purge/"),
@@ -53,8 +52,8 @@ pub(super) fn routes() -> Router<Shared> {
         .merge(routes_of_files(ASSET))
 }
 
-fn routes_of_file_sets(asset: &str) -> Router<Shared> {
-    Router::new()
+fn routes_of_file_sets(asset: &str) -> Routes {
+    Routes::new()
         .route(
             &format!("{asset}/file_sets/"),
             operations([(Get, file_sets::list), (Post, file_sets::create)]),
@@ -82,8 +81,8 @@ fn routes_of_file_sets(asset: &str) -> Router<Shared> {
         )
 }
 
-fn routes_of_files(asset: &str) -> Router<Shared> {
-    Router::new()
+fn routes_of_files(asset: &str) -> Routes {
+    Routes::new()
         .route(
             &format!("{asset}/files/"),
             operations([(Get, entries::list), (Post, entries::create)]),

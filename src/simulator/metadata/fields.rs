@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use serde_json::{Value, json};
 
-use super::super::Shared;
-use super::super::operation::{Ask, Caller, Done, operations};
+use super::super::operation::{Ask, Caller, Done};
 use super::super::paging::{Bounds, Row, page};
 use super::super::refusal::Refusal;
+use super::super::routes::{Routes, operations};
 use super::super::shape::{Extent, Key, Kind, checked, key};
 use super::super::table::{Document, text};
 use super::super::world::{World, document, overlay};
@@ -55,12 +54,13 @@ const KEYS: [Key; 18] = [
     key("use_as_facet", Kind::Flag),
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/metadata/v1/fields/",
             operations([(Get, list), (Post, create)]),
         )
+        .route("/metadata/v1/user/fields/", operations([(Get, list)]))
         .route(
             "/metadata/v1/fields/{field_name}/",
             operations([

@@ -7,12 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::Router;
 use serde_json::{Value, json};
 
-use super::super::Shared;
-use super::super::operation::{Ask, Caller, Change, Done, operations};
+use super::super::operation::{Ask, Caller, Change, Done};
 use super::super::refusal::Refusal;
+use super::super::routes::{Routes, operations};
 use super::super::shape::{Extent, Key, Kind, checked, key};
 use super::super::table::{Document, text};
 use super::super::world::{World, current_version};
@@ -43,6 +42,12 @@ struct Record {
 struct Written {
     date_created: Value,
     values: Vec<Value>,
+}
+
+impl Written {
+    fn shown(&self) -> Value {
+        json!({ "date_created": self.date_created, "field_values": self.values })
+    }
 }
 
 impl Values {
@@ -130,13 +135,34 @@ impl Target {
         })
     }
 
+    /// All that was said, whatever views show of it.
+    pub(super) fn whole(&self, world: &World) -> Document {
+        let record = world.values.records.get(&self.key());
+        let fields = record.into_iter().flat_map(|record| &record.fields);
+        let values = fields
+            .map(|(name, written)| (name.clone(), written.shown()))
+            .collect::<Document>();
+        self.document(values)
+    }
+
+    fn document(&self, values: Document) -> Document {
+        Document::from_iter([
+            ("date_created".to_owned(), Value::Null),
+            ("date_modified".to_owned(), Value::Null),
+            ("metadata_values".to_owned(), Value::Object(values)),
+            ("object_id".to_owned(), json!(self.object_id)),
+            ("object_type".to_owned(), json!(self.object_type)),
+            ("version_id".to_owned(), json!(self.version_id)),
+        ])
+    }
+
     fn key(&self) -> (String, String) {
         (self.object_id.clone(), self.version_id.clone())
     }
 }
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/metadata/v1/{object_type}/{object_id}/views/{view_id}/",
             operations([(Get, read), (Put, put)]),
@@ -148,6 +174,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route(
             "/metadata/v1/assets/{asset_id}/{object_type}/{object_id}/views/{view_id}/",
             operations([(Get, read_part), (Put, put_part)]),
+        )
+        .route(
+            "/metadata/v1/assets/{asset_id}/{object_type}/{object_id}/versions/{version_id}/views/{view_id}/",
+            operations([(Get, read_part)]),
         )
 }
 
@@ -295,7 +325,7 @@ fn holds(values: &[Value], wanted: &Value) -> bool {
 }
 
 /// The document of an object's metadata in a view.
-fn shown(world: &World, target: &Target, view_id: &str) -> Result<Value, Refusal> {
+pub(super) fn shown(world: &World, target: &Target, view_id: &str) -> Result<Value, Refusal> {
     let view = views::find(world, view_id)?;
     let record = world.values.records.get(&target.key()).filter(|record| {
         record.views.contains(view_id)
@@ -307,24 +337,17 @@ fn shown(world: &World, target: &Target, view_id: &str) -> Result<Value, Refusal
         .map(|name| {
             let written = record.fields.get(name).filter(|it| !it.values.is_empty());
             let value = match written {
-                Some(it) => json!({ "date_created": it.date_created, "field_values": it.values }),
+                Some(it) => it.shown(),
                 None => json!({ "date_created": null, "field_values": [] }),
             };
             (name.to_owned(), value)
         })
         .collect::<Document>();
-    Ok(json!({
-        "date_created": null,
-        "date_modified": null,
-        "metadata_values": values,
-        "object_id": target.object_id,
-        "object_type": target.object_type,
-        "version_id": target.version_id,
-    }))
+    Ok(Value::Object(target.document(values)))
 }
 
 /// The event of a metadata write. That a segment's metadata shows as an update of the segment is inferred.
-fn changed(world: &World, target: &Target, document: &Value) -> Option<Change> {
+pub(super) fn changed(world: &World, target: &Target, document: &Value) -> Option<Change> {
     let id = target.object_id.as_str();
     match target.object_type.as_str() {
         "assets" => Some((("assets", "metadata", "update"), document.clone())),

@@ -1,12 +1,11 @@
 //! Metadata views: which fields are shown together. The list shows only names and what the view overrides;
 //! a single view shows its fields whole, with their types.
 
-use axum::Router;
 use serde_json::{Value, json};
 
-use super::super::Shared;
-use super::super::operation::{Ask, Caller, Done, operations};
+use super::super::operation::{Ask, Caller, Done};
 use super::super::refusal::Refusal;
+use super::super::routes::{Routes, operations};
 use super::super::shape::{Extent, Key, Kind, checked, key};
 use super::super::table::{Document, text};
 use super::super::world::{World, document, new_id, overlay};
@@ -32,8 +31,8 @@ const FIELD_KEYS: [Key; 8] = [
     key("source_url", Kind::Text).nullable(),
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route(
             "/metadata/v1/views/",
             operations([(Get, list), (Post, create)]),

@@ -14,14 +14,13 @@ mod query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use serde_json::Value;
 
-use super::Shared;
 use super::index::Shown;
-use super::operation::{Ask, Done, reading};
+use super::operation::{Ask, Done};
 use super::paging::{Bounds, Cut};
 use super::refusal::Refusal;
+use super::routes::{Routes, reading};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::Document;
 use super::world::World;
@@ -55,8 +54,8 @@ const DOC_TYPES: [&str; 5] = [
     "saved_search_groups",
 ];
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/search/v1/search/", reading(Post, search))
+pub(super) fn routes() -> Routes {
+    Routes::new().route("/search/v1/search/", reading(Post, search))
 }
 
 /// The words by which other lists let themselves be filtered.
@@ -98,7 +97,20 @@ fn search(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         let message = "This simulator does not scroll through searches; use search_after";
         return Err(Refusal::invalid("scroll", message));
     }
-    let asked = checked(&ask.body()?, &KEYS, Extent::Part)?;
+    carry_out(world, ask, &ask.body()?).map(Done::ok)
+}
+
+/// The answer to a search with this body.
+///
+/// # Errors
+///
+/// 400 for what cannot be read or is not carried out.
+pub(super) fn carry_out(
+    world: &mut World,
+    ask: &Ask,
+    body: &Document,
+) -> Result<Document, Refusal> {
+    let asked = checked(body, &KEYS, Extent::Part)?;
     let view = match asked.get("metadata_view_id").and_then(Value::as_str) {
         Some(id) => Some(world.views.get(id).ok_or_else(|| {
             let message = "There is no such metadata view";
@@ -141,7 +153,7 @@ fn search(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let objects = objects.collect();
     let mut answer = cut.answer(objects, total, &ask.path(), &ask.query, bounds)?;
     answer.insert("facets".to_owned(), Value::Object(facets));
-    Ok(Done::ok(answer))
+    Ok(answer)
 }
 
 /// What a search looks for.

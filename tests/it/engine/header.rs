@@ -298,7 +298,7 @@ fn a_target_that_is_not_allowed_is_found_at_load_in_libraries_too() {
 #[test]
 fn names_of_functions_that_wait_keep_and_tell_are_checked_like_all_others() {
     for (call, wanted) in [
-        ("json::parse(\"1\")", "`json` is not supported yet"),
+        ("json::pars(\"1\")", "did you mean `json::parse`?"),
         ("state::sett(\"a\", 1)", "did you mean `state::set`?"),
         ("sleep(\"2h\", 1)", "`sleep` takes 1 argument(s), not 2"),
         ("serch::assets()", "did you mean `search::assets`?"),
