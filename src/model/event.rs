@@ -19,10 +19,6 @@ pub const SCHEDULE_SOURCE: &str = "schedule";
 /// The static header by which a custom action says which rule it belongs to.
 pub const RULE_HEADER: &str = "cuegate-rule";
 
-/// What stands among the headers of an event that no webhook has told of: a person had Iconik searched for what was
-/// missed. No request can bring it along.
-const RECONCILED: &str = "cuegate-reconciled";
-
 /// The request headers that are stored with an event; every other one is dropped before it is stored.
 pub const KEPT_HEADERS: &[&str] = &[
     RULE_HEADER,
@@ -99,19 +95,6 @@ impl EventState {
             Self::Held => "held",
         }
     }
-}
-
-/// A change of an asset or a collection itself that no webhook has told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ObjectChange<'a> {
-    /// `assets` or `collections`.
-    pub event_type: &'a str,
-    /// `create`, `update` or `delete`.
-    pub operation: &'a str,
-    /// The object.
-    pub object_id: &'a str,
-    /// When it happened.
-    pub at: Timestamp,
 }
 
 /// What makes two deliveries the same event.
@@ -340,6 +323,12 @@ impl Event {
         }
     }
 
+    /// The rule that a pressed button names: the header that its custom action was registered with.
+    pub fn pressed_rule(&self) -> Option<&str> {
+        let rule = self.headers.get(RULE_HEADER).map(String::as_str);
+        rule.filter(|_| self.kind == EventKind::Button)
+    }
+
     /// The event of a time of a schedule. One time of one rule always has the same key, so it fires once.
     pub fn of_schedule(rule: &RuleId, scheduled_for: Timestamp, fired_at: Timestamp) -> Self {
         let source = SourceName::from(SCHEDULE_SOURCE);
@@ -356,37 +345,6 @@ impl Event {
                 "rule": rule, "scheduled_for": scheduled_for, "fired_at": fired_at,
             }),
         }
-    }
-
-    /// The event of a change that a webhook should have told of, as far as it can be known afterwards: who did it and
-    /// by which request cannot. One change has always the same key.
-    pub fn reconciled(change: &ObjectChange<'_>, data: &Value, received_at: Timestamp) -> Self {
-        let source = SourceName::from("iconik");
-        let [event_type, operation, object_id] =
-            [change.event_type, change.operation, change.object_id];
-        let told = format!(
-            "reconciled {event_type} {operation} {object_id} {}",
-            change.at
-        );
-        let key = EventKey::of_message(&source, &told);
-        Self {
-            id: key.event_id(0),
-            key,
-            window: 0,
-            source,
-            kind: EventKind::Webhook,
-            received_at,
-            headers: BTreeMap::from([(RECONCILED.to_owned(), change.at.to_string())]),
-            body: serde_json::json!({
-                "event_type": event_type, "realm": "entity", "operation": operation, "object_id": object_id,
-                "user_id": null, "system_domain_id": null, "request_id": null, "data": data,
-            }),
-        }
-    }
-
-    /// Whether it was made by [`Self::reconciled`].
-    pub fn is_reconciled(&self) -> bool {
-        self.headers.contains_key(RECONCILED)
     }
 
     /// What a child of `each` sees: one object, and the event that `each` belongs to.

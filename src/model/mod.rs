@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod ids;
 mod lane;
+mod reconciled;
 mod rule;
 mod run;
 mod secret;
@@ -22,11 +23,11 @@ pub use effect::{
     WaitForEvent, WaitForJob,
 };
 pub use event::{
-    Event, EventKey, EventKind, EventState, KEPT_HEADERS, ObjectChange, RULE_HEADER,
-    SCHEDULE_SOURCE,
+    Event, EventKey, EventKind, EventState, KEPT_HEADERS, RULE_HEADER, SCHEDULE_SOURCE,
 };
 pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
 pub use lane::lane_of;
+pub use reconciled::ObjectChange;
 pub use rule::{
     Button, Concurrency, Debounce, Lane, Limits, Missed, Pattern, Program, Retry, RuleFile,
     RuleHeader, RuleSet, Schedule, Uncertain,

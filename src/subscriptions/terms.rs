@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use crate::config::{Config, Verify};
 use crate::model::Secret;
 
@@ -60,7 +63,13 @@ impl Terms {
                 let newest = secrets.first().ok_or(TermsError::NoProof)?;
                 BTreeMap::from([(header.clone(), newest.clone())])
             }
-            _ => return Err(TermsError::NoProof),
+            Verify::Basic { user, passwords } => {
+                let newest = passwords.first().ok_or(TermsError::NoProof)?;
+                let pair = BASE64_STANDARD.encode(format!("{user}:{}", newest.expose()));
+                let value = Secret::new(format!("Basic {pair}"));
+                BTreeMap::from([("authorization".to_owned(), value)])
+            }
+            Verify::Hmac(_) | Verify::StandardWebhooks { .. } => return Err(TermsError::NoProof),
         };
         Ok(Self {
             url: format!("{base}/hooks/{SOURCE}"),

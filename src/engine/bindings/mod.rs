@@ -19,6 +19,7 @@ mod kinds;
 mod list;
 mod listing;
 mod machine;
+mod membership;
 mod metadata;
 mod metadata_of_many;
 mod order;
@@ -39,6 +40,7 @@ mod waiting;
 pub(super) use call::{API_ERROR_TAG, JOB_ERROR_TAG};
 pub(super) use egress::egress_module;
 pub(super) use event::{EventView, nearest};
+pub(super) use membership::expect_member;
 pub(super) use query::query_of;
 
 use rhai::Dynamic;

@@ -37,12 +37,15 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
                 }
             }
             "form" => button.form = Some(some_text(value, key)?),
-            "groups" | "redirect" => {
-                return Err(wrong(
-                    *at,
-                    format!("`button.{key}` is not supported yet by this version"),
-                ));
+            "groups" => {
+                let groups = list(value, key)?.iter().map(|it| some_text(it, key));
+                button.groups = groups.collect::<Result<_, _>>()?;
+                if button.groups.is_empty() {
+                    let message = "`button.groups` is empty: nobody could press the button";
+                    return Err(wrong(*at, message));
+                }
             }
+            "redirect" => button.redirect = Some(web_address(value, key)?),
             _ => {
                 let known = ["title", "contexts", "form", "groups", "redirect"];
                 return Err(unknown_key(*at, "button", key, &known));
@@ -56,6 +59,21 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
         ));
     }
     Ok(button)
+}
+
+/// Where a browser can go.
+fn web_address(value: &Literal, key: &str) -> Result<String, Wrong> {
+    let given = some_text(value, key)?;
+    let rest = given
+        .strip_prefix("https://")
+        .or_else(|| given.strip_prefix("http://"));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '\\');
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) || given.contains(odd) {
+        let hint = "write the whole address, such as \"https://status.example.com/releases\"";
+        let message = format!("`button.{key}` is no address of the web");
+        return Err((value.at, message, Some(hint.to_owned())));
+    }
+    Ok(given)
 }
 
 /// A text that says something.

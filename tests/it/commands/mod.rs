@@ -3,6 +3,7 @@
 
 mod operating;
 mod reference;
+mod pressing;
 mod releasing;
 mod rerouting;
 mod rules;

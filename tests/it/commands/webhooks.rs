@@ -4,13 +4,16 @@ use cuegate::simulator::Simulator;
 use serde_json::{Value, json};
 
 use super::Said;
-use crate::gateway::{AUTH_TOKEN, Gateway, SECRET, SECRET_HEADER, simulated};
+use crate::gateway::{AUTH_TOKEN, GATEWAY_USER, Gateway, SECRET, SECRET_HEADER, simulated};
 
 const TAG: &str =
     "rule(#{ on: [\"assets/metadata/update\", \"collections/*/*\"] });\nfn run(event) { }\n";
 const PUBLISH: &str = "rule(#{ button: #{ title: \"Publish\", contexts: [\"ASSET\", \"BULK\"], form: \"Release\" } });\n\
                        fn run(event) { }\n";
-const VIEW: &str = "7f4b4c9e-7a8b-11ee-9d3f-0a580a3c0f99";
+/// Whom the gateway's user belongs to.
+pub(super) const GROUP: &str = "9d2f4f81-7a8b-11ee-9d3f-0a580a3c0f77";
+/// A form with one date.
+pub(super) const VIEW: &str = "7f4b4c9e-7a8b-11ee-9d3f-0a580a3c0f99";
 
 /// Iconik as somebody with another token sees it.
 pub(super) struct Person(String);
@@ -72,9 +75,11 @@ pub(super) async fn types(gateway: &Gateway, arguments: &[&str]) -> Said {
 
 /// A simulated Iconik with a form, and a gateway with a name for Iconik.
 async fn site(rules: &[(&str, &str)]) -> (Simulator, Gateway, Person) {
-    let field = json!({ "name": "until", "label": "Until", "field_type": "date" });
-    let view = json!({ "id": VIEW, "name": "Release", "view_fields": [{ "name": "until" }] });
-    let simulator = simulated(json!({ "fields": [field], "views": [view] })).await;
+    let field = json!({ "name": "ends", "label": "Ends", "field_type": "date" });
+    let view = json!({ "id": VIEW, "name": "Release", "view_fields": [{ "name": "ends" }] });
+    let user = json!({ "id": GATEWAY_USER, "groups": [GROUP] });
+    let seed = json!({ "fields": [field], "views": [view], "users": [user] });
+    let simulator = simulated(seed).await;
     let gateway = Gateway::new(&simulator, rules);
     gateway.replace(
         "drain = \"20s\"",
@@ -276,7 +281,7 @@ const ARRIVED: &str = "rule(#{ on: [\"assets/entity/create\"], echoes: true });\
                        fn run(event) { log::info(`${event.reconciled}`); }\n";
 
 /// A running gateway that Iconik reaches, with its webhooks set up.
-async fn serving(rules: &[(&str, &str)]) -> (Simulator, Gateway, Person) {
+pub(super) async fn serving(rules: &[(&str, &str)]) -> (Simulator, Gateway, Person) {
     let (simulator, mut gateway, person) = site(rules).await;
     let port = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");

@@ -129,3 +129,84 @@ fn when_cannot_ask_for_the_types_of_a_form() {
     );
     assert_eq!(raw.when(&filled()), When::Yes);
 }
+
+fn rule_for_groups(functions: &str) -> Rule {
+    let source = format!(
+        "rule(#{{ button: #{{ title: \"Release\", contexts: [\"ASSET\"], groups: [\"Playout\", \"g-9\"] }} }});\n{functions}\n"
+    );
+    Rule::load(program(vec![file("r.rhai", &source)], json!({})), &LIMITS)
+        .expect("the rule was compiled before")
+}
+
+/// Goes on until the run ends; the user is in these groups, and `g-1` is `News`, `g-2` is `Playout`.
+fn pressed_by_member_of(groups: &[&str], rule: &Rule, at: &Moment) -> (Vec<String>, Outcome) {
+    let event = press(Value::Null, Value::Null);
+    let mut journal = Vec::new();
+    let mut asked = Vec::new();
+    loop {
+        let outcome = rule.advance(at, &event, Arc::new(journal.clone())).outcome;
+        let Outcome::Effect(Effect::Call(call)) = &outcome else {
+            return (asked, outcome);
+        };
+        let answer = match call.path.as_str() {
+            "users/v1/users/u-1/" => (200, json!({ "id": "u-1", "groups": groups })),
+            "users/v1/groups/g-1/" => (200, json!({ "id": "g-1", "name": "News" })),
+            "users/v1/groups/g-2/" => (200, json!({ "id": "g-2", "name": "Playout" })),
+            _ => (404, json!({ "errors": ["not there"] })),
+        };
+        asked.push(call.path.clone());
+        let number = u32::try_from(journal.len()).expect("a journal is short");
+        journal.push(answered(number, &outcome, answer.0, answer.1));
+    }
+}
+
+#[test]
+fn a_button_for_groups_is_for_their_members_by_name_or_id_and_the_answer_is_in_the_journal() {
+    let rule = rule_for_groups("fn run(event) { }");
+    let run = |groups: &[&str]| pressed_by_member_of(groups, &rule, &moment());
+    let (asked, outcome) = run(&["g-1", "g-2"]);
+    assert_eq!(outcome, Outcome::Finished);
+    assert_eq!(
+        asked,
+        [
+            "users/v1/users/u-1/",
+            "users/v1/groups/g-1/",
+            "users/v1/groups/g-2/"
+        ]
+    );
+    let (asked, outcome) = run(&["g-1", "g-9"]);
+    assert_eq!(
+        (asked.len(), outcome),
+        (1, Outcome::Finished),
+        "an id needs no name"
+    );
+    for (groups, is_in) in [(&["g-1"][..], "is in `News`"), (&[], "is in no group")] {
+        let (_, outcome) = run(groups);
+        let Outcome::Skipped(reason) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(
+            reason.contains("for members of `Playout`, `g-9`") && reason.contains(is_in),
+            "{reason}"
+        );
+    }
+    let (_, outcome) = run(&["g-7"]);
+    assert!(
+        matches!(outcome, Outcome::Failed(_)),
+        "who cannot be told is not let in: {outcome:?}"
+    );
+}
+
+#[test]
+fn each_asks_for_the_groups_before_it_says_which_objects_are_meant_and_an_event_of_on_does_not() {
+    let rule = rule_for_groups("fn each(event) { event.asset_ids }\nfn run(event) { }");
+    let each = Moment::of_each(moment().started_at);
+    let (_, outcome) = pressed_by_member_of(&["g-2"], &rule, &each);
+    assert!(matches!(outcome, Outcome::Found(_)), "{outcome:?}");
+    let (_, outcome) = pressed_by_member_of(&["g-1"], &rule, &each);
+    assert!(matches!(outcome, Outcome::Skipped(_)), "{outcome:?}");
+    let none = rule
+        .advance(&moment(), &super::metadata_event(), Arc::default())
+        .outcome;
+    assert_eq!(none, Outcome::Finished, "nobody has pressed anything");
+}
