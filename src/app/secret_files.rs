@@ -43,7 +43,7 @@ impl Watched {
             }
             Step::Apply(secrets) => match (self.apply)(secrets) {
                 Ok(()) => {
-                    tracing::info!(key, file = %path, "secrets were read anew and are in use")
+                    tracing::info!(key, file = %path, "secrets were read anew and are in use");
                 }
                 Err(error) => {
                     tracing::error!(key, file = %path, error, "new secrets cannot be used: those before stay in use");

@@ -2,6 +2,7 @@
 //! its own, with an empty environment.
 
 mod operating;
+mod reference;
 mod releasing;
 mod rerouting;
 mod rules;
