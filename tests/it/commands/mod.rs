@@ -3,10 +3,12 @@
 
 mod operating;
 mod reference;
+mod pressing;
 mod releasing;
 mod rerouting;
 mod rules;
 mod service;
+mod webhooks;
 
 use std::fs;
 use std::path::PathBuf;

@@ -94,7 +94,7 @@ fn path(target: &Target, view: &View) -> String {
     format!("{}views/{}/", target.0, view.id)
 }
 
-fn stored_values(content: &Value) -> Vec<Value> {
+pub(super) fn stored_values(content: &Value) -> Vec<Value> {
     let values = content
         .get("field_values")
         .and_then(Value::as_array)
