@@ -2,8 +2,8 @@
 //! its own, with an empty environment.
 
 mod operating;
-mod reference;
 mod pressing;
+mod reference;
 mod releasing;
 mod rerouting;
 mod rules;
