@@ -3,6 +3,7 @@
 mod buttons;
 mod determinism;
 mod header;
+mod listing;
 mod metadata;
 mod objects;
 mod pure;

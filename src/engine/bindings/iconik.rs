@@ -1,16 +1,13 @@
 //! The module `iconik`: where objects come from, and the raw verbs for everything else.
 
 use rhai::{Dynamic, Map, NativeCallContext};
-use serde_json::Value;
 
 use super::super::catalog::{FunctionDoc, Place, Registry};
 use super::super::convert::{to_dynamic, to_json};
-use super::super::here::Here;
 use super::super::raw_calls::canonical;
-use super::super::session::{Fallible, Session, error};
+use super::super::session::{Fallible, error};
 use super::call::Request;
-use crate::model::{DeadClass, Method};
-use crate::operations::{self, Given};
+use crate::model::Method;
 
 type Context<'a> = NativeCallContext<'a>;
 
@@ -138,7 +135,6 @@ fn raw(
 ) -> Fallible<Dynamic> {
     let path = canonical(path).map_err(error)?;
     let body = body.map(to_json).transpose()?;
-    fits(context, method, &path, body.as_ref())?;
     let mut request = Request::new(method, path);
     for (key, value) in query.into_iter().flatten() {
         let value = to_json(value)?;
@@ -153,23 +149,4 @@ fn raw(
         request = request.body(body);
     }
     Ok(to_dynamic(&request.send(context)?))
-}
-
-/// Ends the run where the operation is unknown, or a key of the body is missing or misspelt: the next run would do the same.
-fn fits(context: &Context<'_>, method: Method, path: &str, body: Option<&Value>) -> Fallible<()> {
-    let keys: Vec<&str> = match body {
-        Some(Value::Object(fields)) => fields.keys().map(String::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let given = match body {
-        None => Given::Nothing,
-        Some(Value::Object(_)) => Given::Keys(&keys),
-        Some(_) => Given::NoMap,
-    };
-    let Some(wrong) = operations::misfit(method, path, given) else {
-        return Ok(());
-    };
-    let session = Session::of(context)?;
-    let here = Here::from(context);
-    Err(session.fail(here, DeadClass::ScriptError, wrong.message, wrong.hint))
 }

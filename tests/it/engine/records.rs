@@ -382,3 +382,29 @@ fn what_an_event_is_about_is_read_again_where_it_is() {
         assert!(failed.message.contains(wanted), "{failed}");
     }
 }
+
+#[test]
+fn a_misspelt_key_among_values_is_refused_before_anything_is_sent() {
+    for (script, wanted) in [
+        (
+            "iconik::create_asset(#{ title: \"a\", externl_id: \"b\" })",
+            "did you mean `external_id`?",
+        ),
+        (
+            "iconik::asset(\"a1\").update(#{ titel: \"a\" })",
+            "did you mean `title`?",
+        ),
+        ("iconik::asset(\"a1\").create_format(#{})", "name"),
+    ] {
+        let (journal, outcome) = drive(&rule_with(SCOPES, &format!("{script};")), iconik);
+        let writes = steps_of(&journal)
+            .into_iter()
+            .filter(|call| call.method != Method::Get);
+        assert_eq!(writes.count(), 0, "{script}");
+        let Outcome::Failed(failed) = outcome else {
+            panic!("{script} ended as {outcome:?}")
+        };
+        assert_eq!(failed.class, DeadClass::ScriptError, "{script}");
+        assert!(failed.to_string().contains(wanted), "{script}: {failed}");
+    }
+}
