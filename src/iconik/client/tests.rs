@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 
 use crate::clock::ManualClock;
 use crate::config::Rate;
+use crate::iconik::answer::ANSWER_BYTES_MAX;
 
 use super::*;
 
 mod connections;
+mod logins;
 
 const TOKEN: &str = "very-secret-token";
 const NOW: &str = "2026-11-20T10:00:00Z";
@@ -32,8 +34,7 @@ fn config_of(base_url: &str) -> config::Iconik {
             per_20s: 1000,
         },
         timeout: Duration::from_secs(30),
-        index_lag: Duration::from_secs(90),
-        job_poll: Duration::from_secs(5),
+        ..config::Iconik::default()
     }
 }
 
