@@ -145,6 +145,11 @@ impl Gateway {
         Arc::clone(&self.store)
     }
 
+    /// The active rules, as they change.
+    pub(super) fn rules(&self) -> watch::Receiver<Option<Arc<RuleSet>>> {
+        self.rules.active.subscribe()
+    }
+
     /// Whether the gateway is ready.
     pub fn readiness(&self) -> Readiness {
         self.readiness.clone()

@@ -68,6 +68,9 @@ impl Default for Iconik {
             timeout: Duration::from_secs(30),
             index_lag: Duration::from_secs(90),
             job_poll: Duration::from_secs(5),
+            instance: None,
+            skip_own: false,
+            webhook_check: Duration::from_secs(600),
         }
     }
 }

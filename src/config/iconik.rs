@@ -52,6 +52,11 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Iconik {
         timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
         index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
         job_poll: section.duration("job_poll", default.job_poll, SECOND..=10 * MINUTE),
+        instance: section
+            .parsed("instance", instance)
+            .filter(|instance| !instance.is_empty()),
+        skip_own: section.boolean("skip_own", default.skip_own),
+        webhook_check: section.duration("webhook_check", default.webhook_check, SECOND..=24 * HOUR),
     }
 }
 
@@ -133,6 +138,18 @@ pub(super) fn unknown_cloud(base: &str) -> Option<String> {
     Some(format!(
         "iconik.base_url: `{host}` is none of Iconik's clouds that are known ({clouds}); tokens of one are worth nothing at another"
     ))
+}
+
+/// The name of this gateway in Iconik: one word, because it stands in descriptions.
+fn instance(text: &str) -> Result<String, Wrong> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() > 64 || !text.chars().all(plain) {
+        return Err(Wrong::new(
+            "a name has letters, digits, `-`, `_` and `.` only, at most 64",
+            "write something like \"production\"",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// An address on the web, without the slash at its end. The error never quotes it: it may hold a password.

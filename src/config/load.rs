@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::Url;
 use toml::de::DeTable;
 
 use super::reading::Reading;
@@ -174,6 +175,19 @@ impl Config {
             return Ok(());
         }
         Err(page(None, "").report(problems))
+    }
+
+    /// The name that this gateway's webhooks and buttons carry in Iconik: `iconik.instance`, else host and port of
+    /// `server.public_url`. Nothing while neither is known.
+    pub fn instance(&self) -> Option<String> {
+        self.iconik.instance.clone().or_else(|| {
+            let url = Url::parse(self.server.public_url.as_ref()?).ok()?;
+            let host = url.host_str()?;
+            Some(match url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            })
+        })
     }
 
     /// How long after its arrival an event may be delivered once more and has to be recognized: the window that it

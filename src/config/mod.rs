@@ -153,6 +153,12 @@ pub struct Iconik {
     pub index_lag: Duration,
     /// How often the jobs that runs wait for are looked at.
     pub job_poll: Duration,
+    /// The name that this gateway's webhooks and buttons carry in Iconik; see [`Config::instance`].
+    pub instance: Option<String>,
+    /// Whether webhooks leave out what our own user does.
+    pub skip_own: bool,
+    /// How often the state of our webhooks is read.
+    pub webhook_check: Duration,
 }
 
 /// `[iconik] oauth`

@@ -127,6 +127,10 @@ fn iconik(config: &Config) -> Lines {
     lines.push(("timeout", text(format_duration(iconik.timeout))));
     lines.push(("index_lag", text(format_duration(iconik.index_lag))));
     lines.push(("job_poll", text(format_duration(iconik.job_poll))));
+    let instance = iconik.instance.as_deref().unwrap_or_default();
+    lines.push(("instance", text(instance)));
+    lines.push(("skip_own", Value::Boolean(iconik.skip_own)));
+    lines.push(("webhook_check", text(format_duration(iconik.webhook_check))));
     lines
 }
 

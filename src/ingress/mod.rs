@@ -25,10 +25,11 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::post;
 use ipnet::IpNet;
+use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::config;
-use crate::model::{Secret, SourceName};
+use crate::model::{RuleSet, Secret, SourceName};
 use crate::store::Accepts;
 
 pub use listen::serve;
@@ -52,6 +53,8 @@ pub struct Ingress {
     sources: BTreeMap<String, Source>,
     /// Who is believed about the address that it forwards for.
     trusted_proxies: Vec<IpNet>,
+    /// The active rules.
+    rules: watch::Receiver<Option<Arc<RuleSet>>>,
     store: Arc<dyn Accepts>,
     clock: SharedClock,
     limits: config::Limits,
@@ -92,11 +95,19 @@ impl Ingress {
         Ok(Self {
             sources,
             trusted_proxies: Vec::new(),
+            rules: watch::Sender::new(None).subscribe(),
             store,
             clock,
             limits,
             draining,
         })
+    }
+
+    /// Tells whoever presses a button where to go on, as the rule set that is active then says.
+    #[must_use]
+    pub fn with_rules(mut self, rules: watch::Receiver<Option<Arc<RuleSet>>>) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// Believes these reverse proxies about the addresses that they forward for; nobody is believed otherwise.

@@ -19,6 +19,7 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::model::Event;
 use crate::store::Accepted;
 
 use super::counters;
@@ -51,7 +52,7 @@ pub(super) async fn receive(
     let outcome = ingress.take_in(source, request, started).await;
     counters::took(&source.name, started.elapsed());
     match outcome {
-        Ok(accepted) => answer(&accepted),
+        Ok((accepted, redirect)) => answer(&accepted, redirect),
         Err(refusal) => refuse(Some(source), refusal),
     }
 }
@@ -73,7 +74,7 @@ impl Ingress {
         source: &Source,
         request: axum::extract::Request,
         started: Instant,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<(Accepted, Option<String>), Refusal> {
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::Draining);
         }
@@ -107,6 +108,7 @@ impl Ingress {
             source.mapping.as_ref(),
         )?;
         let kind = event.kind;
+        let redirect = self.redirect(&event);
 
         let accepted = timeout(STORE_WITHIN, self.store.accept(vec![event]))
             .await
@@ -115,7 +117,16 @@ impl Ingress {
             .expect("a store answers for every event that it accepts");
         counters::accepted(&source.name, kind);
         tracing::debug!(source = %source.name, event = %accepted.id, duplicate = accepted.duplicate, "event accepted");
-        Ok(accepted)
+        Ok((accepted, redirect))
+    }
+
+    /// Where whoever has pressed the button goes on, if its rule says so.
+    fn redirect(&self, event: &Event) -> Option<String> {
+        let rule = event.pressed_rule()?;
+        let set = self.rules.borrow();
+        let mut rules = set.as_ref()?.rules.iter();
+        let header = rules.find(|header| header.rule.as_str() == rule)?;
+        header.button.as_ref()?.redirect.clone()
     }
 }
 
@@ -137,10 +148,13 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     Ok(bytes.into())
 }
 
-fn answer(accepted: &Accepted) -> Response {
+fn answer(accepted: &Accepted, redirect: Option<String>) -> Response {
     let id = accepted.id.to_string();
     let header = HeaderValue::from_str(&id).expect("hexadecimal digits are fit for a header");
-    let body = json!({ "event_id": id, "duplicate": accepted.duplicate });
+    let mut body = json!({ "event_id": id, "duplicate": accepted.duplicate });
+    if let Some(redirect) = redirect {
+        body["redirect_url"] = redirect.into();
+    }
     ([(EVENT_ID, header)], Json(body)).into_response()
 }
 

@@ -323,6 +323,12 @@ impl Event {
         }
     }
 
+    /// The rule that a pressed button names: the header that its custom action was registered with.
+    pub fn pressed_rule(&self) -> Option<&str> {
+        let rule = self.headers.get(RULE_HEADER).map(String::as_str);
+        rule.filter(|_| self.kind == EventKind::Button)
+    }
+
     /// The event of a time of a schedule. One time of one rule always has the same key, so it fires once.
     pub fn of_schedule(rule: &RuleId, scheduled_for: Timestamp, fired_at: Timestamp) -> Self {
         let source = SourceName::from(SCHEDULE_SOURCE);

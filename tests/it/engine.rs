@@ -1,5 +1,6 @@
 //! The engine through its front door: what compiles, what is refused and how, and what an advance yields.
 
+mod buttons;
 mod determinism;
 mod header;
 mod metadata;

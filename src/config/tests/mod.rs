@@ -184,6 +184,9 @@ fn what_is_shown_reads_back_as_the_same_configuration() {
     timeout = "30s"
     index_lag = "1m30s"
     job_poll = "5s"
+    instance = ""
+    skip_own = false
+    webhook_check = "10m"
 
     [rules]
     dir = "rules"

@@ -26,14 +26,12 @@ const NOW: &str = "2026-11-20T10:00:00Z";
 fn config_of(base_url: &str) -> config::Iconik {
     config::Iconik {
         base_url: base_url.to_owned(),
-        domain: None,
         app_id: "secret-app".to_owned(),
         auth_token: Secret::new(TOKEN),
         rate: Rate {
             per_second: 1000,
             per_20s: 1000,
         },
-        timeout: Duration::from_secs(30),
         ..config::Iconik::default()
     }
 }

@@ -109,8 +109,20 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("run_as: \"user\"", "not supported yet"),
         ("progress: \"x\"", "`progress` is not supported yet"),
         (
-            "button: #{ title: \"x\", contexts: [\"ASSET\"], form: \"x\" }",
-            "`button.form` is not supported yet",
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], groups: [] }",
+            "nobody could press the button",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], form: \" \" }",
+            "`button.form` is empty",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], redirect: \"/asset\" }",
+            "`button.redirect` is no address of the web",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], redirct: \"x\" }",
+            "did you mean `redirect`?",
         ),
     ] {
         let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
