@@ -235,6 +235,7 @@ fn program() -> Program {
         rule: RuleId::from("typical"),
         version: RuleVersion::from("1"),
         allow: vec!["metadata:write".to_owned()],
+        groups: Vec::new(),
         calls_max: 200,
         main: RuleFile {
             path: "typical.rhai".to_owned(),

@@ -23,4 +23,5 @@ pub mod runner;
 pub mod sandbox;
 pub mod simulator;
 pub mod store;
+pub mod subscriptions;
 pub mod telemetry;

@@ -21,6 +21,7 @@ pub(super) fn event(number: u64, bytes: usize) -> Event {
         &request,
         &SourceName::from("iconik"),
         Duration::from_secs(86_400),
+        None,
     )
     .expect("the body is a webhook")
 }

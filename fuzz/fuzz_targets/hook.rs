@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let open = Verifier::new(&Verify::None).expect("nothing to get wrong");
     let request = open.verify(request()).expect("anybody may send");
-    if let Ok(event) = parse(&request, &SourceName::from("fuzz"), TOLERANCE) {
+    if let Ok(event) = parse(&request, &SourceName::from("fuzz"), TOLERANCE, None) {
         assert!(event.body.is_object());
         assert!(!event.body.to_string().contains(r#""auth_token":"#));
     }

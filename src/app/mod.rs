@@ -12,6 +12,7 @@ mod keeping;
 mod loops;
 mod routing;
 mod rules;
+mod secret_files;
 mod serve;
 mod watching;
 

@@ -20,6 +20,7 @@ use crate::quarantine::Quarantine;
 use crate::router;
 use crate::sandbox::Sandbox;
 use crate::store::{Breaker, Store};
+use crate::subscriptions::Watch;
 use crate::telemetry::Readiness;
 
 /// What these tasks work with.
@@ -53,6 +54,10 @@ pub(super) fn start_routing(needs: Needs<'_>, loops: &mut Loops) -> JoinHandle<(
     if let Some((directory, print)) = needs.watched {
         let watcher = watching::watch(directory, needs.rules, print, until());
         loops.run("the watch over the rules", watcher);
+    }
+    let clock = Arc::clone(&needs.parts.clock);
+    if let Some(watch) = Watch::new(needs.config, Arc::clone(&needs.client), clock) {
+        loops.run("the watch over the webhooks", watch.run(until()));
     }
     tokio::spawn(own.learn(needs.client))
 }

@@ -50,7 +50,7 @@ impl App {
         }
         let readiness = Readiness::new();
         let start = Gateway::start_saying(&config, parts, readiness.clone());
-        let gateway =
+        let mut gateway =
             foyer::answer_during(start, [&hooks, &admin], &readiness, &config.limits).await?;
         show_fixed(&config, gateway.sandbox().report().layers);
         let draining = Arc::new(AtomicBool::new(false));
@@ -60,12 +60,16 @@ impl App {
             Arc::clone(&parts.clock),
             config.limits.clone(),
             Arc::clone(&draining),
-        )?;
+        )?
+        .with_rules(gateway.rules())
+        .with_trusted_proxies(config.server.trusted_proxies.clone());
+        let ingress = Arc::new(ingress);
+        gateway.watch_secrets(&config, &ingress);
         Ok(Self {
             gateway,
             config,
             clock: Arc::clone(&parts.clock),
-            ingress: Arc::new(ingress),
+            ingress,
             draining,
             hooks,
             admin,

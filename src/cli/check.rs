@@ -57,7 +57,8 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     exit
 }
 
-async fn compile(config: &Config, files: Vec<RuleFile>) -> Result<Compiled, String> {
+/// Compiles rules with what the configuration lets them see.
+pub(super) async fn compile(config: &Config, files: Vec<RuleFile>) -> Result<Compiled, String> {
     let sandbox = Sandbox::start(&config.sandbox, own_program())
         .await
         .map_err(|e| e.to_string())?;

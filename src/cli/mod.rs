@@ -10,6 +10,7 @@ mod filter;
 mod gateway;
 mod health;
 mod pause;
+mod reference;
 mod rerouting;
 mod rules;
 mod run;
@@ -20,6 +21,7 @@ mod store;
 mod table;
 mod terminal;
 mod trace;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -104,8 +106,10 @@ enum Command {
     Runs(runs::Arguments),
     /// List, show, retry and replay dead runs that nobody has followed up
     Dead(dead::Arguments),
-    /// List the active rules
+    /// List the active rules, the scopes that rules can have, and the functions that they can use
     Rules(rules::Arguments),
+    /// Compare, set up and look after what Iconik sends: webhooks and buttons
+    Webhooks(webhooks::Arguments),
     /// Stop all runs, all writes, or one rule
     Pause(pause::Pausing),
     /// Let go on what was paused or is in quarantine
@@ -197,6 +201,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Exit {
         Command::Runs(arguments) => wait_for(runs::run(arguments, terminal)),
         Command::Dead(arguments) => wait_for(dead::run(arguments, terminal)),
         Command::Rules(arguments) => wait_for(rules::run(arguments, terminal)),
+        Command::Webhooks(arguments) => wait_for(webhooks::run(arguments, terminal)),
         Command::Pause(arguments) => wait_for(pause::pause(arguments, terminal)),
         Command::Resume(arguments) => wait_for(pause::resume(arguments, terminal)),
         Command::Config(arguments) => config::run(&arguments, terminal),

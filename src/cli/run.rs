@@ -162,7 +162,7 @@ fn read_event(path: &Path, rule: &str) -> Result<Event, Stopped> {
     let request = Request::new(headers, Bytes::from(bytes), SystemClock.now());
     let anybody = Verifier::new(&Verify::None).map_err(findings)?;
     let request = anybody.verify(request).map_err(findings)?;
-    ingress::parse(&request, &SourceName::from("iconik"), WINDOW)
+    ingress::parse(&request, &SourceName::from("iconik"), WINDOW, None)
         .map_err(|e| usage(format!("{}: {e}", path.display())))
 }
 

@@ -23,6 +23,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             drain: Duration::from_secs(50),
             admin_tokens: Vec::new(),
             metrics: MetricsFor::Token,
@@ -59,11 +60,17 @@ impl Default for Iconik {
             base_url: "https://app.iconik.io/API".to_owned(),
             domain: None,
             app_id: String::new(),
+            app_id_file: None,
             auth_token: Secret::new(""),
+            auth_token_file: None,
+            oauth: None,
             rate: Rate::default(),
             timeout: Duration::from_secs(30),
             index_lag: Duration::from_secs(90),
             job_poll: Duration::from_secs(5),
+            instance: None,
+            skip_own: false,
+            webhook_check: Duration::from_secs(600),
         }
     }
 }

@@ -153,7 +153,7 @@ fn header_text(
 ) -> Option<Secret> {
     let place = node.place.clone();
     let text = if in_file {
-        section.file_at(path, node)?
+        section.file_at(path, node)?.0
     } else {
         section.reading.string(path, node, "a string")?
     };

@@ -8,13 +8,14 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::Url;
 use toml::de::DeTable;
 
 use super::reading::Reading;
 use super::report::{ConfigError, Page, Problem};
 use super::section::Section;
 use super::tree::{Growing, Place, Table};
-use super::{Config, Verify, defaults, overrides, sections};
+use super::{Config, Verify, defaults, iconik, overrides, sections};
 
 /// The file that is read when none is named.
 const FILE: &str = "cuegate.toml";
@@ -146,6 +147,9 @@ impl Config {
     ///
     /// Names each key that is missing.
     pub fn require_credentials(&self) -> Result<(), ConfigError> {
+        if self.iconik.oauth.is_some() {
+            return Ok(());
+        }
         let missing = [
             ("app_id", "ICONIK_APP_ID", self.iconik.app_id.is_empty()),
             (
@@ -162,7 +166,7 @@ impl Config {
                 let message = format!("`{path}` is missing: Iconik answers nobody without it");
                 Problem::new(&path, Place::Nowhere, message).hint(format!(
                     "add `{key} = \"${{{variable}}}\"` or `{key}_file = \"path\"` to [iconik], or set \
-                     CUEGATE__ICONIK__{}",
+                     CUEGATE__ICONIK__{}; or log in by `oauth`",
                     key.to_uppercase()
                 ))
             })
@@ -171,6 +175,19 @@ impl Config {
             return Ok(());
         }
         Err(page(None, "").report(problems))
+    }
+
+    /// The name that this gateway's webhooks and buttons carry in Iconik: `iconik.instance`, else host and port of
+    /// `server.public_url`. Nothing while neither is known.
+    pub fn instance(&self) -> Option<String> {
+        self.iconik.instance.clone().or_else(|| {
+            let url = Url::parse(self.server.public_url.as_ref()?).ok()?;
+            let host = url.host_str()?;
+            Some(match url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            })
+        })
     }
 
     /// How long after its arrival an event may be delivered once more and has to be recognized: the window that it
@@ -182,13 +199,20 @@ impl Config {
 
     /// What is allowed and still deserves a look at every start, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.sources
+        let sources = self
+            .sources
             .iter()
             .filter(|(_, source)| matches!(source.verify, Verify::None))
-            .map(|(name, _)| {
-                format!("anybody who reaches /hooks/{name} can send events: sources.{name}.verify is \"none\"")
-            })
-            .collect()
+            .map(|(name, source)| {
+                let who = if source.allow_ips.is_empty() {
+                    "anybody who reaches"
+                } else {
+                    "every program at an address in allow_ips that reaches"
+                };
+                format!("{who} /hooks/{name} can send events: sources.{name}.verify is \"none\"")
+            });
+        let cloud = iconik::unknown_cloud(&self.iconik.base_url);
+        cloud.into_iter().chain(sources).collect()
     }
 }
 

@@ -6,14 +6,20 @@
 
 mod defaults;
 mod egress;
+mod http;
+mod iconik;
 mod interpolate;
 mod load;
+mod mapping;
+mod networks;
 mod overrides;
 mod reading;
 mod report;
+mod secret_file;
 mod secrets;
 mod section;
 mod sections;
+mod senders;
 mod show;
 mod size;
 mod sources;
@@ -28,10 +34,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::model::Secret;
 
 pub use egress::CONNECTION_HEADERS;
 pub use report::{ConfigError, Excerpt, Finding};
+pub use secret_file::{SecretFile, SecretFileError};
+pub use senders::{
+    Hmac, HmacAlgorithm, HmacEncoding, Locator, Mapping, SignedPart, Source, Verify,
+};
 pub use show::show;
 
 /// Every key with its meaning and its default, for people; all keys are commented out.
@@ -46,6 +58,8 @@ pub struct Config {
     pub store: Store,
     /// The Iconik domain that rules work on.
     pub iconik: Iconik,
+    /// How requests leave this machine.
+    pub http: Http,
     /// Where the rules are.
     pub rules: Rules,
     /// The processes that rules run in.
@@ -69,6 +83,8 @@ pub struct Server {
     pub admin_listen: SocketAddr,
     /// How senders reach `listen` from outside.
     pub public_url: Option<String>,
+    /// The reverse proxies that are believed about whom they forward for.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a stop waits for what is under way.
     pub drain: Duration,
     /// What the admin listener wants to hear; nothing when there are none, and then it is on loopback.
@@ -121,8 +137,14 @@ pub struct Iconik {
     pub domain: Option<String>,
     /// The `App-ID` header.
     pub app_id: String,
+    /// The file that it comes from, if it comes from one.
+    pub app_id_file: Option<SecretFile>,
     /// The `Auth-Token` header.
     pub auth_token: Secret,
+    /// The file that it comes from, if it comes from one.
+    pub auth_token_file: Option<SecretFile>,
+    /// Tokens that are asked of Iconik, instead of an application token.
+    pub oauth: Option<OAuth>,
     /// The shared budget of requests.
     pub rate: Rate,
     /// The longest that one request may take.
@@ -131,6 +153,32 @@ pub struct Iconik {
     pub index_lag: Duration,
     /// How often the jobs that runs wait for are looked at.
     pub job_poll: Duration,
+    /// The name that this gateway's webhooks and buttons carry in Iconik; see [`Config::instance`].
+    pub instance: Option<String>,
+    /// Whether webhooks leave out what our own user does.
+    pub skip_own: bool,
+    /// How often the state of our webhooks is read.
+    pub webhook_check: Duration,
+}
+
+/// `[iconik] oauth`
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// The client.
+    pub client_id: String,
+    /// What it proves itself with.
+    pub client_secret: Secret,
+    /// The file that the secret comes from, if it comes from one.
+    pub client_secret_file: Option<SecretFile>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// The URL of the proxy that requests go through; it may hold a password.
+    pub proxy: Option<Secret>,
+    /// Certificates of authorities that are trusted besides those of the machine.
+    pub ca: Vec<reqwest::Certificate>,
 }
 
 /// `[iconik] rate`
@@ -172,90 +220,6 @@ pub struct Sandbox {
     pub compile: Duration,
     /// All log lines of one advance together, in bytes.
     pub log_bytes: usize,
-}
-
-/// `[sources.NAME]`
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// How a sender proves who it is.
-    pub verify: Verify,
-    /// How long a repeated delivery is known as one.
-    pub dedup_window: Duration,
-}
-
-/// How a request is verified. Several secrets are tried newest first.
-#[derive(Clone, Debug)]
-pub enum Verify {
-    /// Anybody may send. It has to be spelled out as `verify = "none"`.
-    None,
-    /// A static secret in a header.
-    Header {
-        /// The header's name, in lower case.
-        header: String,
-        /// The accepted values.
-        secrets: Vec<Secret>,
-    },
-    /// A keyed hash over parts of the request.
-    Hmac(Hmac),
-    /// The Standard Webhooks scheme, version 1.
-    StandardWebhooks {
-        /// `whsec_…` keys.
-        secrets: Vec<Secret>,
-        /// How far the message's timestamp may be from now.
-        tolerance: Duration,
-    },
-}
-
-/// `verify = { hmac = { … } }`
-#[derive(Clone, Debug)]
-pub struct Hmac {
-    /// The header that holds the signature, in lower case.
-    pub header: String,
-    /// The hash.
-    pub algorithm: HmacAlgorithm,
-    /// How the signature is written.
-    pub encoding: HmacEncoding,
-    /// What stands before it, such as `sha256=` or `v0=`.
-    pub prefix: String,
-    /// What is signed, in order.
-    pub signed: Vec<SignedPart>,
-    /// What stands between the signed parts; `:` unless told otherwise.
-    pub separator: String,
-    /// The header that holds the Unix time in seconds.
-    pub timestamp_header: Option<String>,
-    /// How far that time may be from now.
-    pub tolerance: Duration,
-    /// The keys.
-    pub secrets: Vec<Secret>,
-}
-
-/// The hash of an [`Hmac`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HmacAlgorithm {
-    /// SHA-256.
-    Sha256,
-    /// SHA-512.
-    Sha512,
-}
-
-/// How an [`Hmac`] signature is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HmacEncoding {
-    /// Hexadecimal, in either case.
-    Hex,
-    /// Base64 with or without padding.
-    Base64,
-}
-
-/// One part of what an [`Hmac`] signs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignedPart {
-    /// The raw body (`"body"`).
-    Body,
-    /// The value of `timestamp_header` (`"timestamp"`).
-    Timestamp,
-    /// Any other text stands for itself (`"v0"`).
-    Literal(String),
 }
 
 /// `[egress.NAME]`

@@ -4,14 +4,19 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::SecretFile;
+use super::secret_file::lines;
 use super::section::Section;
 use super::tree::Node;
 use crate::model::Secret;
 
 /// Largest file of secrets; a larger one is surely the wrong file.
 const FILE_BYTES: u64 = 64 << 10;
+
+/// Largest file of certificates: those of all authorities of a system take a quarter of it.
+const CERTIFICATES_BYTES: u64 = 1 << 20;
 
 /// Checks a secret; the answer says what is wrong with it without showing it.
 pub(super) type Check = fn(&str) -> Result<(), &'static str>;
@@ -25,12 +30,26 @@ impl Section<'_, '_> {
         file_key: &'static str,
         check: Check,
     ) -> Option<Secret> {
+        let (secret, _) = self.secret_and_file(key, file_key, check)?;
+        Some(secret)
+    }
+
+    /// The same with the file that it comes from, if it comes from one.
+    pub(super) fn secret_and_file(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        check: Check,
+    ) -> Option<(Secret, Option<SecretFile>)> {
         let path = self.path_of(key);
-        let (text, key) = match self.one_of(key, file_key)? {
-            Written::Here(node) => (self.reading.string(&path, node, "a string")?, key),
-            Written::InFile(text) => (text, file_key),
+        let (text, key, file) = match self.one_of(key, file_key)? {
+            Written::Here(node) => (self.reading.string(&path, node, "a string")?, key, None),
+            Written::InFile(text, at) => (text, file_key, Some(at)),
         };
-        self.checked(key, &path, text, check)
+        let secret = self.checked(key, &path, text, check)?;
+        let key = self.path_of(file_key);
+        let file = file.map(|at| SecretFile::new(key, at, false, check));
+        Some((secret, file))
     }
 
     /// Several secrets, newest first: the list `key`, or `file_key` with the path of a file that holds one a
@@ -41,6 +60,16 @@ impl Section<'_, '_> {
         file_key: &'static str,
         check: Check,
     ) -> Vec<Secret> {
+        self.secrets_and_file(key, file_key, check).0
+    }
+
+    /// The same with the file that they come from, if they come from one.
+    pub(super) fn secrets_and_file(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+        check: Check,
+    ) -> (Vec<Secret>, Option<SecretFile>) {
         let path = self.path_of(key);
         if !self.has(key) && !self.has(file_key) {
             self.take(key);
@@ -50,28 +79,28 @@ impl Section<'_, '_> {
                 format!("`{path}` is missing"),
                 format!("add `{key} = [\"${{NAME}}\"]`, newest first, or `{file_key} = \"path\"`"),
             );
-            return Vec::new();
+            return (Vec::new(), None);
         }
-        let (texts, key) = match self.one_of(key, file_key) {
-            None => return Vec::new(),
-            Some(Written::Here(node)) => (self.reading.strings(&path, node), key),
-            Some(Written::InFile(text)) => {
-                let lines = text.lines().filter(|line| !line.is_empty());
-                (Some(lines.map(str::to_owned).collect()), file_key)
-            }
+        let (texts, key, file) = match self.one_of(key, file_key) {
+            None => return (Vec::new(), None),
+            Some(Written::Here(node)) => (self.reading.strings(&path, node), key, None),
+            Some(Written::InFile(text, at)) => (Some(lines(&text)), file_key, Some(at)),
         };
         let Some(texts) = texts else {
-            return Vec::new();
+            return (Vec::new(), None);
         };
         if texts.is_empty() {
             let hint = "give at least one, newest first, or remove the key";
             self.fail(key, format!("`{path}` is empty"), hint);
         }
-        texts
+        let secrets = texts
             .into_iter()
             .enumerate()
             .filter_map(|(index, text)| self.checked(key, &format!("{path}[{index}]"), text, check))
-            .collect()
+            .collect();
+        let key = self.path_of(file_key);
+        let file = file.map(|at| SecretFile::new(key, at, true, check));
+        (secrets, file)
     }
 
     /// Like [`Self::secrets`], but there may be none.
@@ -131,7 +160,7 @@ impl Section<'_, '_> {
         match (self.take(key), self.take(file_key)) {
             (None, None) => None,
             (Some(node), None) => Some(Written::Here(node)),
-            (None, Some(node)) => self.in_file(file_key, node).map(Written::InFile),
+            (None, Some(node)) => self.in_file(file_key, node),
             (Some(_), Some(_)) => {
                 self.fail(
                     file_key,
@@ -143,19 +172,30 @@ impl Section<'_, '_> {
         }
     }
 
-    fn in_file(&mut self, file_key: &'static str, node: Node) -> Option<String> {
+    fn in_file(&mut self, file_key: &'static str, node: Node) -> Option<Written> {
         let path = self.path_of(file_key);
-        self.file_at(&path, node)
+        let (text, at) = self.file_at(&path, node)?;
+        Some(Written::InFile(text, at))
     }
 
-    /// The text of the file that the value at `path` names.
-    pub(super) fn file_at(&mut self, path: &str, node: Node) -> Option<String> {
+    /// The text of the file that the value at `path` names, and where the file is.
+    pub(super) fn file_at(&mut self, path: &str, node: Node) -> Option<(String, PathBuf)> {
+        self.file_of_at(path, node, FILE_BYTES)
+    }
+
+    /// The text of a file of certificates.
+    pub(super) fn certificates_at(&mut self, path: &str, node: Node) -> Option<String> {
+        let (text, _) = self.file_of_at(path, node, CERTIFICATES_BYTES)?;
+        Some(text)
+    }
+
+    fn file_of_at(&mut self, path: &str, node: Node, bytes_max: u64) -> Option<(String, PathBuf)> {
         self.reading.show_value(&node);
         let place = node.place.clone();
         let name = self.reading.string(path, node, "the path of a file")?;
         let file = self.reading.directory.join(&name);
-        match read_file(&file) {
-            Ok(text) => Some(text),
+        match read_text(&file, bytes_max) {
+            Ok(text) => Some((text, file)),
             Err(error) => {
                 let message = format!("`{path}`: cannot read `{}`: {error}", file.display());
                 let hint = "paths begin at the directory of the configuration file";
@@ -168,18 +208,22 @@ impl Section<'_, '_> {
 
 enum Written {
     Here(Node),
-    InFile(String),
+    InFile(String, PathBuf),
 }
 
-/// The text of a file without the line end at its end. The error never quotes the content.
-fn read_file(path: &Path) -> Result<String, String> {
+/// The text of a file of secrets without the line end at its end. The error never quotes the content.
+pub(super) fn read_file(path: &Path) -> Result<String, String> {
+    read_text(path, FILE_BYTES)
+}
+
+fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1)
+    file.take(bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(format!("it is larger than {FILE_BYTES} bytes"));
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("it is larger than {bytes_max} bytes"));
     }
     let mut text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
     if text.ends_with('\n') {
@@ -208,6 +252,14 @@ pub(super) fn token(text: &str) -> Result<(), &'static str> {
         return Err("is shorter than 16 characters, which can be guessed");
     }
     header_value(text)
+}
+
+/// A password: Basic knows no control characters (RFC 7617).
+pub(super) fn password(text: &str) -> Result<(), &'static str> {
+    if text.chars().any(char::is_control) {
+        return Err("has control characters, which no sender can send");
+    }
+    Ok(())
 }
 
 /// Any text is a key.

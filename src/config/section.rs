@@ -30,6 +30,13 @@ impl Wrong {
     }
 }
 
+impl Wrong {
+    /// The message and the hint; no hint is empty.
+    pub(super) fn into_parts(self) -> (String, String) {
+        (self.message, self.hint.unwrap_or_default())
+    }
+}
+
 impl From<String> for Wrong {
     fn from(message: String) -> Self {
         Self {

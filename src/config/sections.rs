@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
+use ipnet::IpNet;
 
-use super::secrets::{header_value, token};
+use super::iconik::web_address;
+use super::secrets::token;
 use super::section::{Section, Wrong};
 use super::{
-    Circle, Config, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store,
-    egress, sources, vars,
+    Circle, Config, Limits, MetricsFor, Retention, Rules, Sandbox, Server, Store, egress, http,
+    iconik, sources, vars,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -34,11 +35,12 @@ const METRICS: [(&str, MetricsFor); 3] = [
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&["alerts", "http", "seal_key_file"]);
+    root.later(&["alerts", "seal_key_file"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
-        iconik: root.table("iconik", read_iconik).unwrap_or_default(),
+        iconik: root.table("iconik", iconik::read).unwrap_or_default(),
+        http: root.table("http", http::read).unwrap_or_default(),
         rules: root.table("rules", read_rules).unwrap_or_default(),
         sandbox: root.table("sandbox", read_sandbox).unwrap_or_default(),
         sources: root.table("sources", sources::read).unwrap_or_default(),
@@ -50,13 +52,14 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
 
 fn read_server(section: &mut Section<'_, '_>) -> Server {
     let default = Server::default();
-    section.later(&["trusted_proxies", "seal_key_file"]);
+    section.later(&["seal_key_file"]);
     let server = Server {
         listen: section.parsed("listen", address).unwrap_or(default.listen),
         admin_listen: section
             .parsed("admin_listen", address)
             .unwrap_or(default.admin_listen),
         public_url: section.guarded("public_url", web_address),
+        trusted_proxies: trusted_proxies(section),
         drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
         admin_tokens: section.secrets_if_any("admin_tokens", "admin_tokens_file", token),
         metrics: section.word("metrics", &METRICS, default.metrics),
@@ -93,6 +96,18 @@ fn read_server(section: &mut Section<'_, '_>) -> Server {
     server
 }
 
+fn trusted_proxies(section: &mut Section<'_, '_>) -> Vec<IpNet> {
+    let proxies = section.networks("trusted_proxies").unwrap_or_default();
+    if proxies.iter().any(|network| network.prefix_len() == 0) {
+        section.fail(
+            "trusted_proxies",
+            "`server.trusted_proxies` trusts everybody: whoever connects could claim to be any address",
+            "list only the addresses that your reverse proxies connect from",
+        );
+    }
+    proxies
+}
+
 fn clash(listen: SocketAddr, admin: SocketAddr) -> bool {
     listen.port() != 0
         && listen.port() == admin.port()
@@ -119,34 +134,6 @@ fn read_retention(section: &mut Section<'_, '_>) -> Retention {
         journals: section.duration("journals", default.journals, MINUTE..=TEN_YEARS),
         max_size: section.size("max_size", default.max_size, 64 << 20..=PIB),
         min_free: section.size("min_free", default.min_free, 0..=PIB),
-    }
-}
-
-fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
-    let default = Iconik::default();
-    Iconik {
-        base_url: section
-            .guarded("base_url", web_address)
-            .unwrap_or(default.base_url),
-        domain: section.text("domain").filter(|domain| !domain.is_empty()),
-        app_id: section
-            .secret("app_id", "app_id_file", header_value)
-            .map_or(default.app_id, |id| id.expose().to_owned()),
-        auth_token: section
-            .secret("auth_token", "auth_token_file", header_value)
-            .unwrap_or(default.auth_token),
-        rate: section.table("rate", read_rate).unwrap_or(default.rate),
-        timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
-        index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
-        job_poll: section.duration("job_poll", default.job_poll, SECOND..=10 * MINUTE),
-    }
-}
-
-fn read_rate(section: &mut Section<'_, '_>) -> Rate {
-    let default = Rate::default();
-    Rate {
-        per_second: section.integer("per_second", default.per_second, 1..=10_000),
-        per_20s: section.integer("per_20s", default.per_20s, 1..=200_000),
     }
 }
 
@@ -209,32 +196,6 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
             "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8081\"",
         )
     })
-}
-
-/// An address on the web, without the slash at its end. The error never quotes it: it may hold a password.
-fn web_address(text: &str) -> Result<String, Wrong> {
-    let hint = "write something like \"https://hooks.example.com\"";
-    let url =
-        Url::parse(text).map_err(|error| Wrong::new(format!("this is no URL: {error}"), hint))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(Wrong::new(
-            "the URL must begin with https:// or http://",
-            hint,
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Wrong::new(
-            "the URL holds a user name or a password",
-            "credentials have keys of their own",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(Wrong::new(
-            "the URL has a `?` or a `#`",
-            "end it before them: paths are added to it",
-        ));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn sqlite_path(text: &str) -> Result<PathBuf, Wrong> {

@@ -11,8 +11,8 @@ use super::interpolate::escape;
 use super::report::MASK;
 use super::size::format_size;
 use super::{
-    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, MetricsFor, OnUncertain, SignedPart, Source,
-    Store, Verify,
+    Config, Egress, Hmac, HmacAlgorithm, HmacEncoding, Locator, Mapping, MetricsFor, OnUncertain,
+    SignedPart, Source, Store, Verify,
 };
 use crate::model::{Secret, format_duration};
 
@@ -30,6 +30,7 @@ pub fn show(config: &Config) -> String {
             .as_ref()
             .map(|url| ("public_url", text(url))),
     );
+    lines.push(("trusted_proxies", texts(&server.trusted_proxies)));
     lines.push(("drain", text(format_duration(server.drain))));
     if !server.admin_tokens.is_empty() {
         // Long enough to be read back as tokens.
@@ -45,6 +46,9 @@ pub fn show(config: &Config) -> String {
     section(&mut out, "server", lines);
     section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));
+    if let Some(proxy) = &config.http.proxy {
+        section(&mut out, "http", vec![("proxy", only_scheme(proxy))]);
+    }
     section(
         &mut out,
         "rules",
@@ -106,6 +110,13 @@ fn iconik(config: &Config) -> Lines {
     if !iconik.auth_token.expose().is_empty() {
         lines.push(("auth_token", text(MASK)));
     }
+    lines.extend(iconik.oauth.as_ref().map(|oauth| {
+        let parts = [
+            ("client_id", text(&oauth.client_id)),
+            ("client_secret", text(MASK)),
+        ];
+        ("oauth", table(parts))
+    }));
     lines.push((
         "rate",
         table([
@@ -116,6 +127,10 @@ fn iconik(config: &Config) -> Lines {
     lines.push(("timeout", text(format_duration(iconik.timeout))));
     lines.push(("index_lag", text(format_duration(iconik.index_lag))));
     lines.push(("job_poll", text(format_duration(iconik.job_poll))));
+    let instance = iconik.instance.as_deref().unwrap_or_default();
+    lines.push(("instance", text(instance)));
+    lines.push(("skip_own", Value::Boolean(iconik.skip_own)));
+    lines.push(("webhook_check", text(format_duration(iconik.webhook_check))));
     lines
 }
 
@@ -161,6 +176,10 @@ fn source_lines(source: &Source) -> Lines {
         Verify::Header { header, secrets } => {
             table([("header", text(header)), ("secrets", masked(secrets))])
         }
+        Verify::Basic { user, passwords } => table([(
+            "basic",
+            table([("user", text(user)), ("passwords", masked(passwords))]),
+        )]),
         Verify::Hmac(hmac) => table([("hmac", hmac_table(hmac))]),
         Verify::StandardWebhooks { secrets, tolerance } => table([(
             "standard_webhooks",
@@ -170,10 +189,27 @@ fn source_lines(source: &Source) -> Lines {
             ]),
         )]),
     };
-    vec![
-        ("verify", verify),
-        ("dedup_window", text(format_duration(source.dedup_window))),
-    ]
+    let mut lines = vec![("verify", verify)];
+    if !source.allow_ips.is_empty() {
+        lines.push(("allow_ips", texts(&source.allow_ips)));
+    }
+    lines.extend(source.event.as_ref().map(|event| ("event", mapping(event))));
+    lines.push(("dedup_window", text(format_duration(source.dedup_window))));
+    lines
+}
+
+fn mapping(mapping: &Mapping) -> Value {
+    let written = |locator: &Locator| match locator {
+        Locator::Body(pointer) => text(pointer),
+        Locator::Header(name) => text(format_args!("header:{name}")),
+    };
+    let parts = [
+        ("type", Some(&mapping.kind)),
+        ("object", mapping.object.as_ref()),
+        ("id", mapping.id.as_ref()),
+    ];
+    let given = parts.into_iter();
+    table(given.filter_map(|(key, locator)| Some((key, written(locator?)))))
 }
 
 fn egress_lines(target: &Egress) -> Lines {
@@ -184,21 +220,21 @@ fn egress_lines(target: &Egress) -> Lines {
         OnUncertain::Repeat => "repeat",
         OnUncertain::Drop => "drop",
     };
-    // The scheme alone, so that what is shown reads back; even a host may be a token.
-    let scheme = target
-        .url
-        .expose()
-        .split_once(':')
-        .map(|(scheme, _)| scheme);
-    let scheme = scheme.unwrap_or("https");
     vec![
-        ("url", text(format_args!("{scheme}://{MASK}"))),
+        ("url", only_scheme(&target.url)),
         ("headers", Value::Table(headers)),
         ("uncertain", text(uncertain)),
         ("timeout", text(format_duration(target.timeout))),
         ("allow_private", Value::Boolean(target.allow_private)),
         ("max_answer", size(target.max_answer)),
     ]
+}
+
+/// The scheme alone, so that what is shown reads back; even a host may be a token.
+fn only_scheme(url: &Secret) -> Value {
+    let scheme = url.expose().split_once(':').map(|(scheme, _)| scheme);
+    let scheme = scheme.unwrap_or("https");
+    text(format_args!("{scheme}://{MASK}"))
 }
 
 fn hmac_table(hmac: &Hmac) -> Value {
@@ -263,6 +299,10 @@ fn size(bytes: usize) -> Value {
 
 fn count(number: usize) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn texts(values: &[impl std::fmt::Display]) -> Value {
+    Value::Array(values.iter().map(text).collect())
 }
 
 fn masked(secrets: &[Secret]) -> Value {

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::defaults::{DEDUP_WINDOW, TOLERANCE};
-use super::secrets::{any_key, header_value, standard_webhooks_key};
+use super::secrets::{any_key, header_value, password, standard_webhooks_key};
 use super::section::{Section, Wrong};
 use super::tree::Value;
-use super::{Hmac, HmacAlgorithm, HmacEncoding, SignedPart, Source, Verify};
+use super::{Hmac, HmacAlgorithm, HmacEncoding, SecretFile, SignedPart, Source, Verify, mapping};
 use crate::model::{KEPT_HEADERS, SCHEDULE_SOURCE};
 
 /// Longest name of a source: it is part of a URL, of metrics and of rule headers.
@@ -19,8 +19,11 @@ const NAME_CHARS: usize = 64;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-const FORMS: &str = "write verify = \"none\", { header = \"…\", secrets = […] }, { hmac = {…} } or \
+const FORMS: &str = "write verify = \"none\", { header = \"…\", secrets = […] }, { basic = {…} }, { hmac = {…} } or \
                      { standard_webhooks = {…} }";
+
+/// How senders are verified, and the file that the secrets come from.
+type Proof = (Verify, Option<SecretFile>);
 
 /// Every source by its name.
 pub(super) fn read(section: &mut Section<'_, '_>) -> BTreeMap<String, Source> {
@@ -48,7 +51,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> BTreeMap<String, Source> {
         let place = entry.node.place.clone();
         match entry.node.value {
             Value::Table(table) => {
-                let source = Section::read(path, place, table, section.reading, read_source);
+                let source = Section::read(path, place, table, section.reading, |section| {
+                    read_source(section, &name)
+                });
                 if let Some(source) = source {
                     sources.insert(name, source);
                 }
@@ -59,21 +64,34 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> BTreeMap<String, Source> {
     sources
 }
 
-fn read_source(section: &mut Section<'_, '_>) -> Option<Source> {
-    section.later(&["event", "allow_ips", "trusted_proxies"]);
+fn read_source(section: &mut Section<'_, '_>, name: &str) -> Option<Source> {
     let dedup_window = section.duration(
         "dedup_window",
         DEDUP_WINDOW,
         Duration::from_secs(1)..=DAY * 90,
     );
-    let verify = read_verify(section)?;
+    let proof = read_verify(section);
+    let allow_ips = section.networks("allow_ips");
+    if allow_ips.as_ref().is_some_and(Vec::is_empty) {
+        let path = section.path_of("allow_ips");
+        section.fail(
+            "allow_ips",
+            format!("`{path}` is empty: nobody could send"),
+            "list the addresses and networks that may send, or remove the key to let every address",
+        );
+    }
+    let event = mapping::read(section, name, proof.as_ref().map(|(verify, _)| verify));
+    let (verify, secrets_file) = proof?;
     Some(Source {
         verify,
+        secrets_file,
+        allow_ips: allow_ips.unwrap_or_default(),
+        event,
         dedup_window,
     })
 }
 
-fn read_verify(section: &mut Section<'_, '_>) -> Option<Verify> {
+fn read_verify(section: &mut Section<'_, '_>) -> Option<Proof> {
     let path = section.path_of("verify");
     let Some(node) = section.take("verify") else {
         section.fail(
@@ -87,7 +105,7 @@ fn read_verify(section: &mut Section<'_, '_>) -> Option<Verify> {
         Value::Table(table) => Section::read(path, node.place, table, section.reading, read_form),
         Value::Text(ref text) if text == "none" => {
             section.reading.show_value(&node);
-            Some(Verify::None)
+            Some((Verify::None, None))
         }
         Value::Broken => None,
         _ => {
@@ -101,9 +119,8 @@ fn read_verify(section: &mut Section<'_, '_>) -> Option<Verify> {
     }
 }
 
-fn read_form(section: &mut Section<'_, '_>) -> Option<Verify> {
-    section.later(&["basic"]);
-    let forms = ["header", "hmac", "standard_webhooks"];
+fn read_form(section: &mut Section<'_, '_>) -> Option<Proof> {
+    let forms = ["header", "basic", "hmac", "standard_webhooks"];
     let given: Vec<&str> = forms.into_iter().filter(|form| section.has(form)).collect();
     if given.len() > 1 {
         let both = given.join("` and `");
@@ -114,10 +131,13 @@ fn read_form(section: &mut Section<'_, '_>) -> Option<Verify> {
         );
     }
     let header = read_header_form(section);
+    let basic = section.table("basic", read_basic).flatten();
     let hmac = section.table("hmac", read_hmac).flatten();
-    let standard = section.table("standard_webhooks", |section| Verify::StandardWebhooks {
-        secrets: section.secrets("secrets", "secrets_file", standard_webhooks_key),
-        tolerance: tolerance(section),
+    let standard = section.table("standard_webhooks", |section| {
+        let (secrets, file) =
+            section.secrets_and_file("secrets", "secrets_file", standard_webhooks_key);
+        let tolerance = tolerance(section);
+        (Verify::StandardWebhooks { secrets, tolerance }, file)
     });
     if given.is_empty() {
         section.fail(
@@ -126,29 +146,45 @@ fn read_form(section: &mut Section<'_, '_>) -> Option<Verify> {
             FORMS,
         );
     }
-    header.or(hmac).or(standard)
+    header.or(basic).or(hmac).or(standard)
 }
 
-fn read_header_form(section: &mut Section<'_, '_>) -> Option<Verify> {
+fn read_header_form(section: &mut Section<'_, '_>) -> Option<Proof> {
     let given = section.has("header");
     let header = section.parsed("header", proof_header);
-    let secrets = if given {
-        section.secrets("secrets", "secrets_file", header_value)
+    let (secrets, file) = if given {
+        section.secrets_and_file("secrets", "secrets_file", header_value)
     } else {
         section.expect_none(
             "secrets",
             "secrets_file",
-            "they belong to `header`, or inside `hmac` or `standard_webhooks`",
+            "they belong to `header`, or inside `hmac` or `standard_webhooks`; `basic` has `passwords`",
         );
-        Vec::new()
+        (Vec::new(), None)
     };
-    Some(Verify::Header {
-        header: header?,
-        secrets,
-    })
+    let header = header?;
+    Some((Verify::Header { header, secrets }, file))
 }
 
-fn read_hmac(section: &mut Section<'_, '_>) -> Option<Verify> {
+fn read_basic(section: &mut Section<'_, '_>) -> Option<Proof> {
+    let user = section.parsed("user", |text| {
+        if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
+            let hint = "Basic takes a name without `:` and without control characters (RFC 7617)";
+            return Err(Wrong::new(format!("`{text}` cannot be a user"), hint));
+        }
+        Ok(text.to_owned())
+    });
+    if !section.has("user") {
+        let path = section.path_of("user");
+        let hint = "name the user that the sender logs in as";
+        section.fail("user", format!("`{path}` is missing"), hint);
+    }
+    let (passwords, file) = section.secrets_and_file("passwords", "passwords_file", password);
+    let user = user?;
+    Some((Verify::Basic { user, passwords }, file))
+}
+
+fn read_hmac(section: &mut Section<'_, '_>) -> Option<Proof> {
     let header = section.parsed("header", proof_header);
     if !section.has("header") {
         let path = section.path_of("header");
@@ -170,9 +206,9 @@ fn read_hmac(section: &mut Section<'_, '_>) -> Option<Verify> {
     let timestamp_header = section.parsed("timestamp_header", any_header);
     let signed = signed_parts(section);
     check_signed(section, &signed);
-    Some(Verify::Hmac(Hmac {
-        tolerance: tolerance(section),
-        secrets: section.secrets("secrets", "secrets_file", any_key),
+    let tolerance = tolerance(section);
+    let (secrets, file) = section.secrets_and_file("secrets", "secrets_file", any_key);
+    let hmac = Hmac {
         header: header?,
         algorithm,
         encoding,
@@ -180,7 +216,10 @@ fn read_hmac(section: &mut Section<'_, '_>) -> Option<Verify> {
         signed,
         separator,
         timestamp_header,
-    }))
+        tolerance,
+        secrets,
+    };
+    Some((Verify::Hmac(hmac), file))
 }
 
 fn signed_parts(section: &mut Section<'_, '_>) -> Vec<SignedPart> {
@@ -229,7 +268,7 @@ fn tolerance(section: &mut Section<'_, '_>) -> Duration {
 }
 
 /// A header's name in lower case.
-fn any_header(text: &str) -> Result<String, Wrong> {
+pub(super) fn any_header(text: &str) -> Result<String, Wrong> {
     axum::http::HeaderName::from_bytes(text.as_bytes())
         .map(|name| name.as_str().to_owned())
         .map_err(|_| format!("`{text}` is no name of a header").into())

@@ -344,10 +344,7 @@ fn config(
     };
     config.sources.insert(
         "iconik".to_owned(),
-        Source {
-            verify,
-            dedup_window: Duration::from_secs(86_400),
-        },
+        Source::new(verify, Duration::from_secs(86_400)),
     );
     config
 }

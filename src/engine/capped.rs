@@ -126,7 +126,8 @@ fn print_missing(context: &Context<'_>) -> Fallible<ImmutableString> {
     ))
 }
 
-fn bounded(context: &Context<'_>, length: usize) -> Fallible<()> {
+/// Ends the rule where a text would be longer than texts may be.
+pub(super) fn bounded(context: &Context<'_>, length: usize) -> Fallible<()> {
     let session = Session::of(context)?;
     let most = session.limits().string_bytes;
     if length <= most {

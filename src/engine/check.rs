@@ -9,6 +9,7 @@ use super::bindings::nearest;
 use super::catalog::Catalog;
 use super::caught;
 use super::header::EGRESS;
+use super::raw_calls;
 use super::source::Source;
 use crate::model::{Diagnostic, RuleHeader};
 
@@ -20,8 +21,6 @@ const ROLES: [(&str, usize); 5] = [
     ("done", 2),
     ("lane", 1),
 ];
-/// Modules of the rule language that this version does not carry out.
-const LATER_MODULES: [&str; 3] = ["list", "json", "hash"];
 
 /// What is wrong with the names in a file; `libraries` are the functions of each library by its file.
 pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec<Diagnostic> {
@@ -39,7 +38,9 @@ pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec
         checker.node(path);
         true
     });
-    checker.findings
+    let mut findings = checker.findings;
+    findings.extend(raw_calls::findings(source));
+    findings
 }
 
 /// `egress::NAME` must be allowed when the rule is loaded, not on the day that it is used. A library is judged by the
@@ -263,10 +264,6 @@ impl Checker<'_> {
             }
             return;
         }
-        let root = module.split("::").next().unwrap_or(module);
-        if LATER_MODULES.contains(&root) {
-            return self.find(at, not_yet(root), None);
-        }
         let names = &Catalog::shared().names().in_modules;
         match names.get(&(module.to_owned(), name.to_owned())) {
             Some(arities) if arities.contains(&arguments) => {}
@@ -302,9 +299,6 @@ impl Checker<'_> {
     /// `alias::NAME`: a constant that a library exports. `vars::NAME` is checked where the vars are known.
     fn variable(&mut self, module: &str, name: &str, at: At) {
         let module = module.trim_end_matches("::");
-        if LATER_MODULES.contains(&module) {
-            return self.find(at, not_yet(module), None);
-        }
         let Some(import) = self
             .source
             .imports
@@ -341,10 +335,6 @@ fn calls(ast: &AST, name: &str) -> bool {
         !found
     });
     found
-}
-
-fn not_yet(name: &str) -> String {
-    format!("`{name}` is not supported yet by this version")
 }
 
 fn wrong_arity(name: &str, arities: &BTreeSet<usize>, given: usize) -> String {

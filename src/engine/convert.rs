@@ -7,7 +7,7 @@ use super::moment::Time;
 use super::session::{Fallible, error};
 
 /// How deep a value may be nested that a script hands out.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 
 /// JSON as a script sees it; `null` is `()`.
 pub(super) fn to_dynamic(value: &Value) -> Dynamic {
@@ -74,8 +74,8 @@ fn json_at(value: &Dynamic, depth: usize) -> Fallible<Value> {
         return Ok(Value::String(time.to_string()));
     }
     Err(error(format!(
-        "a {} cannot be sent: use text, numbers, true/false, lists, maps or times",
-        type_name(value)
+        "{} cannot be sent: use text, numbers, true/false, lists, maps or times",
+        a_type(value)
     )))
 }
 
@@ -92,16 +92,26 @@ pub(super) fn type_name(value: &Dynamic) -> &'static str {
         "map" => "map",
         "Fn" => "function",
         name if name.ends_with("Time") => "Time",
-        name if name.ends_with("Asset") => "Asset",
         name if name.ends_with("Metadata") => "Metadata",
-        name if name.ends_with("Job") => "Job",
-        name if name.ends_with("Collection") => "Collection",
         name if name.ends_with("EventView") => "event",
         name if name.ends_with("Objects") => "Query",
         name if name.ends_with("Condition") => "condition of a search without its value",
         name if name.ends_with("Target") => "target of egress",
-        _ => "value of this type",
+        name => record_kind(name).unwrap_or("value of this type"),
     }
+}
+
+/// The same with its article.
+pub(super) fn a_type(value: &Dynamic) -> String {
+    let name = type_name(value);
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
+    format!("{} {name}", if vowel { "an" } else { "a" })
+}
+
+/// The kind of a record by its Rust type, which ends in `::Asset>`.
+fn record_kind(name: &'static str) -> Option<&'static str> {
+    let kind = name.strip_suffix('>')?.rsplit("::").next()?;
+    kind.starts_with(char::is_uppercase).then_some(kind)
 }
 
 /// Text of any value for logs and messages, at most about `bytes_max` bytes: containers stop in the middle.

@@ -281,11 +281,7 @@ fn explain(chain: &str, event: &Event, line: u32) -> Option<(String, String)> {
         // The parent is an event of its own, whose keys are not those of its stored form.
         return None;
     }
-    let whole = event
-        .body
-        .get("data")
-        .filter(|_| event.kind != EventKind::Other)
-        .unwrap_or(&event.body);
+    let whole = event.body.get("data").unwrap_or(&event.body);
     let (mut at, rest): (&Value, &str) = match path.strip_prefix("data.") {
         Some(rest) => (whole, rest),
         None => (&event.body, path),

@@ -14,6 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CONNECTION;
 use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -21,11 +23,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
-use tower::util::MapResponse;
+use tower::util::{MapRequest, MapResponse};
 
 use crate::config::Limits;
 
 use super::linger::Lingering;
+use super::sender::Peer;
 
 /// The smallest limit of a request's head that the HTTP parser can keep to, in bytes.
 const HEADER_BYTES_LEAST: usize = 8 * 1024;
@@ -59,8 +62,8 @@ pub async fn serve(
             biased;
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => note_panic(ended),
-            stream = accept(&listener), if connections.len() < limits.connections => {
-                connections.spawn(hold(http.clone(), stream, router.clone(), stopping.clone()));
+            (stream, peer) = accept(&listener), if connections.len() < limits.connections => {
+                connections.spawn(hold(http.clone(), stream, peer, router.clone(), stopping.clone()));
             }
         }
     }
@@ -84,10 +87,10 @@ pub async fn serve(
 }
 
 /// The next connection. Trouble of one peer is passed over; trouble of this machine is waited out.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return (stream, Peer(peer.ip())),
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted; is the limit of open files too low?");
@@ -111,6 +114,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 async fn hold(
     http: http1::Builder,
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     mut stopping: watch::Receiver<()>,
 ) {
@@ -120,7 +124,11 @@ async fn hold(
     }
     let closing = Arc::new(AtomicBool::new(false));
     let stream = Lingering::new(stream, Arc::clone(&closing));
-    let service = MapResponse::new(router, move |response: Response| {
+    let service = MapRequest::new(router, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let service = MapResponse::new(service, move |response: Response| {
         if response.headers().contains_key(CONNECTION) {
             closing.store(true, Ordering::Relaxed);
         }

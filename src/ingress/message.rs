@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::config::Mapping;
 use crate::model::{Event, EventKey, EventKind, KEPT_HEADERS, SourceName};
 
+use super::foreign::Told;
 use super::verify::{Request, Verified};
 
 /// The key under which Iconik sends a person's token.
@@ -32,7 +34,8 @@ pub enum MessageError {
     NotAnObject,
 }
 
-/// Reads the event that a request brings. Pure: the same request makes the same event.
+/// Reads the event that a request brings; `mapping` says how a foreign sender's is read. Pure: the same request makes
+/// the same event.
 ///
 /// # Errors
 /// When the body is no JSON object.
@@ -40,6 +43,7 @@ pub fn parse(
     request: &Request<Verified>,
     source: &SourceName,
     dedup_window: Duration,
+    mapping: Option<&Mapping>,
 ) -> Result<Event, MessageError> {
     refuse_forms(request)?;
     let mut body: Value = serde_json::from_slice(request.body())?;
@@ -47,14 +51,23 @@ pub fn parse(
         return Err(MessageError::NotAnObject);
     }
     remove_tokens(&mut body);
-    let kind = kind(&body);
-    let key = match (request.message_id(), kind) {
+    let told = mapping.map(|mapping| Told::in_message(mapping, request.headers(), &body));
+    let kind = if told.is_some() {
+        EventKind::Other
+    } else {
+        kind(&body)
+    };
+    let told = told.unwrap_or_else(|| Told::by_custom(&body));
+    let key = match (request.message_id().or(told.id.as_deref()), kind) {
         (Some(id), _) => EventKey::of_message(source, id),
         (None, EventKind::Webhook | EventKind::Button) => EventKey::of_iconik(source, kind, &body),
         (None, EventKind::Schedule | EventKind::Object | EventKind::Other) => {
             EventKey::of_bytes(source, request.body())
         }
     };
+    if kind == EventKind::Other {
+        body = Event::other_body(told.kind.as_deref(), told.object.as_deref(), body);
+    }
     let window = EventKey::window(request.received_at(), dedup_window);
     Ok(Event {
         id: key.event_id(window),
@@ -142,7 +155,7 @@ mod tests {
         let request = Request::new(headers, body.into(), Timestamp::UNIX_EPOCH);
         let verifier = Verifier::new(&config::Verify::None).expect("nothing to get wrong");
         let request = verifier.verify(request).expect("anybody may send");
-        parse(&request, &SourceName::from("iconik"), DAY)
+        parse(&request, &SourceName::from("iconik"), DAY, None)
     }
 
     fn event(body: &Value) -> Event {
@@ -169,7 +182,7 @@ mod tests {
             HeaderMap::new(),
             r#"{"auth\u005ftoken": "t-4", "auth_token": "t-5"}"#,
         );
-        assert_eq!(escaped.expect("an event").body, json!({}));
+        assert_eq!(escaped.expect("an event").body["data"], json!({}));
     }
 
     #[test]

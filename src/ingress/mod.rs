@@ -4,11 +4,13 @@
 //! broken rule cannot make a sender wait. What is answered 200 is on the disk.
 
 mod counters;
+mod foreign;
 mod linger;
 mod listen;
 mod message;
 mod receive;
 mod refusal;
+mod sender;
 mod verify;
 
 #[cfg(test)]
@@ -22,10 +24,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::post;
+use ipnet::IpNet;
+use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::config;
-use crate::model::SourceName;
+use crate::model::{RuleSet, Secret, SourceName};
 use crate::store::Accepts;
 
 pub use listen::serve;
@@ -47,6 +51,10 @@ pub struct SourceError {
 #[derive(Debug)]
 pub struct Ingress {
     sources: BTreeMap<String, Source>,
+    /// Who is believed about the address that it forwards for.
+    trusted_proxies: Vec<IpNet>,
+    /// The active rules.
+    rules: watch::Receiver<Option<Arc<RuleSet>>>,
     store: Arc<dyn Accepts>,
     clock: SharedClock,
     limits: config::Limits,
@@ -60,6 +68,10 @@ struct Source {
     name: SourceName,
     /// Replaced as a whole when secrets change; a request that is under way keeps the one it began with.
     verifier: ArcSwap<Verifier>,
+    /// The scheme, to make the next verifier from.
+    verify: config::Verify,
+    allow_ips: Vec<IpNet>,
+    mapping: Option<config::Mapping>,
     dedup_window: Duration,
 }
 
@@ -82,11 +94,45 @@ impl Ingress {
             .collect::<Result<_, SourceError>>()?;
         Ok(Self {
             sources,
+            trusted_proxies: Vec::new(),
+            rules: watch::Sender::new(None).subscribe(),
             store,
             clock,
             limits,
             draining,
         })
+    }
+
+    /// Tells whoever presses a button where to go on, as the rule set that is active then says.
+    #[must_use]
+    pub fn with_rules(mut self, rules: watch::Receiver<Option<Arc<RuleSet>>>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Believes these reverse proxies about the addresses that they forward for; nobody is believed otherwise.
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, proxies: Vec<IpNet>) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// From now on a source's senders are verified by these secrets, the newest first. A request that is under way
+    /// keeps those that it began with.
+    ///
+    /// # Errors
+    /// When they cannot be used, and then the ones before stay.
+    pub fn replace_secrets(&self, source: &str, secrets: Vec<Secret>) -> Result<(), SourceError> {
+        let Some(known) = self.sources.get(source) else {
+            return Ok(());
+        };
+        let verify = known.verify.with_secrets(secrets);
+        let verifier = Verifier::new(&verify).map_err(|error| SourceError {
+            source_name: source.to_owned(),
+            error,
+        })?;
+        known.verifier.store(Arc::new(verifier));
+        Ok(())
     }
 
     /// What the public listener serves: the hooks, and beside them the routes of `health`, which must not
@@ -116,6 +162,9 @@ impl Source {
         Ok(Self {
             name: SourceName::from(name),
             verifier: ArcSwap::from_pointee(verifier),
+            verify: source.verify.clone(),
+            allow_ips: source.allow_ips.clone(),
+            mapping: source.event.clone(),
             dedup_window: source.dedup_window,
         })
     }

@@ -12,17 +12,20 @@ use axum::Json;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::model::Event;
 use crate::store::Accepted;
 
 use super::counters;
 use super::message;
 use super::refusal::Refusal;
+use super::sender::{self, Forwarded, Peer};
 use super::verify::Request;
 use super::{Ingress, Source};
 
@@ -49,7 +52,7 @@ pub(super) async fn receive(
     let outcome = ingress.take_in(source, request, started).await;
     counters::took(&source.name, started.elapsed());
     match outcome {
-        Ok(accepted) => answer(&accepted),
+        Ok((accepted, redirect)) => answer(&accepted, redirect),
         Err(refusal) => refuse(Some(source), refusal),
     }
 }
@@ -71,11 +74,17 @@ impl Ingress {
         source: &Source,
         request: axum::extract::Request,
         started: Instant,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<(Accepted, Option<String>), Refusal> {
         if self.draining.load(Ordering::Relaxed) {
             return Err(Refusal::Draining);
         }
         let (head, body) = request.into_parts();
+        if !source.allow_ips.is_empty() {
+            let peer = head.extensions.get::<Peer>().copied();
+            let forwarded = Forwarded::of(&head.headers);
+            sender::allow(peer, &forwarded, &self.trusted_proxies, &source.allow_ips)
+                .map_err(Refusal::WrongAddress)?;
+        }
         let body = timeout_at(
             started + self.limits.request,
             read(body, self.limits.body_bytes),
@@ -92,8 +101,14 @@ impl Ingress {
         if let Some(number) = request.secret() {
             counters::secret_used(&source.name, number);
         }
-        let event = message::parse(&request, &source.name, source.dedup_window)?;
+        let event = message::parse(
+            &request,
+            &source.name,
+            source.dedup_window,
+            source.mapping.as_ref(),
+        )?;
         let kind = event.kind;
+        let redirect = self.redirect(&event);
 
         let accepted = timeout(STORE_WITHIN, self.store.accept(vec![event]))
             .await
@@ -102,7 +117,16 @@ impl Ingress {
             .expect("a store answers for every event that it accepts");
         counters::accepted(&source.name, kind);
         tracing::debug!(source = %source.name, event = %accepted.id, duplicate = accepted.duplicate, "event accepted");
-        Ok(accepted)
+        Ok((accepted, redirect))
+    }
+
+    /// Where whoever has pressed the button goes on, if its rule says so.
+    fn redirect(&self, event: &Event) -> Option<String> {
+        let rule = event.pressed_rule()?;
+        let set = self.rules.borrow();
+        let mut rules = set.as_ref()?.rules.iter();
+        let header = rules.find(|header| header.rule.as_str() == rule)?;
+        header.button.as_ref()?.redirect.clone()
     }
 }
 
@@ -124,10 +148,13 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     Ok(bytes.into())
 }
 
-fn answer(accepted: &Accepted) -> Response {
+fn answer(accepted: &Accepted, redirect: Option<String>) -> Response {
     let id = accepted.id.to_string();
     let header = HeaderValue::from_str(&id).expect("hexadecimal digits are fit for a header");
-    let body = json!({ "event_id": id, "duplicate": accepted.duplicate });
+    let mut body = json!({ "event_id": id, "duplicate": accepted.duplicate });
+    if let Some(redirect) = redirect {
+        body["redirect_url"] = redirect.into();
+    }
     ([(EVENT_ID, header)], Json(body)).into_response()
 }
 
@@ -151,6 +178,9 @@ fn refuse(source: Option<&Source>, refusal: Refusal) -> Response {
         Refusal::Unverified(error) => {
             tracing::warn!(source = shown, reason, %error, "a sender could not be verified");
         }
+        Refusal::WrongAddress(error) => {
+            tracing::warn!(source = shown, reason, %error, "a sender was refused for its address");
+        }
         Refusal::Overloaded => {
             tracing::warn!(
                 source = shown,
@@ -170,5 +200,13 @@ fn refuse(source: Option<&Source>, refusal: Refusal) -> Response {
             tracing::debug!(source = shown, reason, "a request was refused");
         }
     }
-    refusal.into_response()
+    let challenge = source
+        .filter(|_| refusal.status() == StatusCode::UNAUTHORIZED)
+        .and_then(|source| source.verifier.load().challenge());
+    let mut response = refusal.into_response();
+    if let Some(challenge) = challenge {
+        let headers = response.headers_mut();
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::store::StoreError;
 
 use super::message::MessageError;
+use super::sender::AddressError;
 use super::verify::VerifyError;
 
 /// When to come again after a burst: the queue to the disk empties many times in a second.
@@ -32,6 +33,9 @@ pub(super) enum Refusal {
     WrongMethod,
     #[error("the sender could not be verified")]
     Unverified(#[source] VerifyError),
+    /// In the words of the one before: an address tells nobody why it was refused.
+    #[error("the sender could not be verified")]
+    WrongAddress(#[source] AddressError),
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
     #[error("the request did not arrive in time")]
@@ -74,7 +78,7 @@ impl Refusal {
         match self {
             Self::NoSuchPath | Self::UnknownSource => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unverified(_) => StatusCode::UNAUTHORIZED,
+            Self::Unverified(_) | Self::WrongAddress(_) => StatusCode::UNAUTHORIZED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Message(MessageError::Form(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -93,6 +97,7 @@ impl Refusal {
             Self::UnknownSource => "unknown_source",
             Self::WrongMethod => "wrong_method",
             Self::Unverified(error) => error.reason(),
+            Self::WrongAddress(error) => error.reason(),
             Self::TooLarge(_) => "too_large",
             Self::TooSlow => "too_slow",
             Self::BrokenOff => "broken_off",
@@ -120,7 +125,11 @@ impl Refusal {
     fn leaves_body_unread(&self) -> bool {
         matches!(
             self,
-            Self::TooLarge(_) | Self::TooSlow | Self::BrokenOff | Self::Draining
+            Self::TooLarge(_)
+                | Self::TooSlow
+                | Self::BrokenOff
+                | Self::Draining
+                | Self::WrongAddress(_)
         )
     }
 }

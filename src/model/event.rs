@@ -107,7 +107,8 @@ impl std::fmt::Debug for EventKey {
     }
 }
 
-/// One stored event. `body` is what the sender sent, without the secrets that it carried.
+/// One stored event. `body` is what the sender sent, without the secrets that it carried; of kind `other`, see
+/// [`Event::other_body`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Derived from the key and the deduplication window.
@@ -221,6 +222,18 @@ fn canonical_json(value: &Value) -> Vec<u8> {
 }
 
 impl Event {
+    /// The body of an event of kind `other`: what it is and what it is about, as far as that is known, and the whole
+    /// message.
+    pub fn other_body(kind: Option<&str>, object: Option<&str>, message: Value) -> Value {
+        let parts = [
+            ("type", kind.map(Value::from)),
+            ("object_id", object.map(Value::from)),
+            ("data", Some(message)),
+        ];
+        let parts = parts.map(|(key, value)| (key.to_owned(), value.unwrap_or_default()));
+        Value::Object(parts.into_iter().collect())
+    }
+
     /// Text at `key` of the body's top level.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.body.get(key)?.as_str()
@@ -308,6 +321,12 @@ impl Event {
                 at.clone()
             }
         }
+    }
+
+    /// The rule that a pressed button names: the header that its custom action was registered with.
+    pub fn pressed_rule(&self) -> Option<&str> {
+        let rule = self.headers.get(RULE_HEADER).map(String::as_str);
+        rule.filter(|_| self.kind == EventKind::Button)
     }
 
     /// The event of a time of a schedule. One time of one rule always has the same key, so it fires once.

@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod ids;
 mod lane;
+mod reconciled;
 mod rule;
 mod run;
 mod secret;
@@ -26,6 +27,7 @@ pub use event::{
 };
 pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
 pub use lane::lane_of;
+pub use reconciled::ObjectChange;
 pub use rule::{
     Button, Concurrency, Debounce, Lane, Limits, Missed, Pattern, Program, Retry, RuleFile,
     RuleHeader, RuleSet, Schedule, Uncertain,

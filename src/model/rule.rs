@@ -41,6 +41,9 @@ pub struct Program {
     pub version: RuleVersion,
     /// The scopes that the header allows.
     pub allow: Vec<String>,
+    /// The groups whose members may press the rule's button; everybody if there are none.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// The most calls that one run may make.
     pub calls_max: u32,
     /// The rule's own file.
@@ -118,17 +121,26 @@ pub struct RuleHeader {
 pub struct Pattern {
     /// The source's name; `iconik` unless the entry says otherwise.
     pub source: String,
-    /// Three parts for webhooks, one for a foreign source's `type`.
+    /// Three parts for webhooks; for a foreign source its `type`, cut at slashes.
     pub parts: Vec<String>,
 }
 
 /// The custom action that a rule answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     /// The text on the button.
     pub title: String,
     /// Where Iconik shows it: `ASSET`, `COLLECTION`, `BULK` and so on.
     pub contexts: Vec<String>,
+    /// The metadata view that Iconik shows as a form before it calls, by name or id.
+    #[serde(default)]
+    pub form: Option<String>,
+    /// The groups whose members may press it, by name or id; everybody who sees it if there are none.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// The web address that Iconik opens for whoever has pressed it.
+    #[serde(default)]
+    pub redirect: Option<String>,
 }
 
 /// When the clock wakes a rule.
@@ -295,7 +307,9 @@ impl Pattern {
         }
         let keys: &[&str] = match event.kind {
             EventKind::Webhook => &["event_type", "realm", "operation"],
-            EventKind::Other => &["type"],
+            EventKind::Other => {
+                return self.parts == ["*"] || event.text("type") == Some(&self.parts.join("/"));
+            }
             EventKind::Button | EventKind::Schedule | EventKind::Object => return false,
         };
         self.parts.len() == keys.len()
@@ -335,6 +349,11 @@ impl RuleSet {
             rule: header.rule.clone(),
             version: header.version.clone(),
             allow: header.allow.clone(),
+            groups: header
+                .button
+                .as_ref()
+                .map(|button| button.groups.clone())
+                .unwrap_or_default(),
             calls_max: header.limits.calls_per_run,
             main: (*files.get(header.file.as_str())?).clone(),
             libraries: header

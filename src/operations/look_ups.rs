@@ -193,7 +193,8 @@ static LOOK_UPS: &[LookUp] = &[
         }),
     },
     // Recorded answers to these show nobody as the maker of a format, a file set or a file (the last two have no
-    // key for it in all answers), so one that is found is a person's to judge; that there is none can be told.
+    // key for it in all answers), and a proxy and a keyframe have no key for it. So one that is found is a person's to
+    // judge; that there is none can be told.
     LookUp {
         create: "files/v1/assets/{asset_id}/formats/",
         seek: Seek::AfterLast("files/v1/assets/{asset_id}/formats/"),
@@ -229,6 +230,42 @@ static LOOK_UPS: &[LookUp] = &[
                 "format_id",
                 "storage_id",
             ],
+            maker: Some("user_id"),
+            made_at: "date_created",
+        }),
+    },
+    LookUp {
+        create: "files/v1/assets/{asset_id}/proxies/",
+        seek: Seek::AfterLast("files/v1/assets/{asset_id}/proxies/"),
+        proof: Proof::Object(Made {
+            path: "files/v1/assets/{asset_id}/proxies/{id}/",
+            mark: None,
+            alike: &["name", "filename", "codec", "resolution", "storage_id"],
+            maker: None,
+            made_at: "date_created",
+        }),
+    },
+    LookUp {
+        create: "files/v1/assets/{asset_id}/keyframes/",
+        seek: Seek::AfterLast("files/v1/assets/{asset_id}/keyframes/"),
+        proof: Proof::Object(Made {
+            path: "files/v1/assets/{asset_id}/keyframes/{id}/",
+            mark: None,
+            alike: &["type", "name", "filename", "time_code", "storage_id"],
+            maker: None,
+            made_at: "date_created",
+        }),
+    },
+    LookUp {
+        create: "assets/v1/assets/{asset_id}/history/",
+        seek: Seek::Pages(
+            "assets/v1/assets/{asset_id}/history/",
+            &[("sort", Filter::Text("date_created,asc"))],
+        ),
+        proof: Proof::Object(Made {
+            path: "assets/v1/assets/{asset_id}/history/{id}/",
+            mark: None,
+            alike: &["operation_type", "operation_description", "job_id"],
             maker: Some("user_id"),
             made_at: "date_created",
         }),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::engine::{BINDING_VERSION, When};
 use crate::model::{
-    Concurrency, Event, EventKind, EventState, Failure, LaneKey, RULE_HEADER, RuleHeader, RuleId,
-    RuleSet, lane_of,
+    Concurrency, Event, EventKind, EventState, Failure, LaneKey, RuleHeader, RuleId, RuleSet,
+    lane_of,
 };
 use crate::store::{Decision, NewRun};
 
@@ -19,7 +19,9 @@ use super::own::{Domain, Own, domain_of, is_echo, named_domain};
 /// registered with and by nothing else, a time of a schedule by the rule whose schedule it is.
 fn wants(rule: &RuleHeader, event: &Event) -> bool {
     match event.kind {
-        EventKind::Button => rule.button.is_some() && named_rule(event) == Some(rule.rule.as_str()),
+        EventKind::Button => {
+            rule.button.is_some() && event.pressed_rule() == Some(rule.rule.as_str())
+        }
         EventKind::Schedule => {
             rule.schedule.is_some() && event.text("rule") == Some(rule.rule.as_str())
         }
@@ -27,11 +29,6 @@ fn wants(rule: &RuleHeader, event: &Event) -> bool {
             rule.on.iter().any(|pattern| pattern.matches(event))
         }
     }
-}
-
-/// The rule that a pressed button names.
-pub(super) fn named_rule(event: &Event) -> Option<&str> {
-    event.headers.get(RULE_HEADER).map(String::as_str)
 }
 
 /// The events that one rule wants.
@@ -286,7 +283,7 @@ mod tests {
 
     use super::super::samples::{button, event, rule, set};
     use super::*;
-    use crate::model::{DeadClass, Failure, Pattern};
+    use crate::model::{DeadClass, Failure, Pattern, RULE_HEADER};
 
     fn asset_event(domain: &str) -> Arc<Event> {
         Arc::new(event(

@@ -33,7 +33,7 @@ use crate::store::{BatchToken, Breaker, Change, Decision, Routed, Routing, Store
 use crate::telemetry::{Part, Readiness};
 
 use self::asking::Programs;
-use self::decide::{Candidates, named_rule};
+use self::decide::Candidates;
 use self::health::Health;
 use self::own::Own;
 use self::pace::Pace;
@@ -380,7 +380,7 @@ fn warn_of_strays(candidates: &Candidates<'_>) {
     for event in candidates.orphaned_buttons() {
         tracing::warn!(
             event = %event.id,
-            rule = named_rule(event).unwrap_or("-"),
+            rule = event.pressed_rule().unwrap_or("-"),
             "a button was pressed that belongs to no enabled rule"
         );
     }

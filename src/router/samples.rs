@@ -42,6 +42,7 @@ pub(super) fn button() -> Button {
     Button {
         title: "Press".to_owned(),
         contexts: vec!["ASSET".to_owned()],
+        ..Button::default()
     }
 }
 

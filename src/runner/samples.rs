@@ -26,6 +26,7 @@ pub(super) fn program(allow: &[&str]) -> Program {
         rule: RuleId::from("tag"),
         version: RuleVersion::from("1"),
         allow: allow.iter().map(|&scope| scope.to_owned()).collect(),
+        groups: Vec::new(),
         calls_max: 200,
         main: RuleFile {
             path: "tag.rhai".to_owned(),

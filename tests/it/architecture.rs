@@ -20,7 +20,14 @@ const LAYERS: &[&[&str]] = &[
     &["operations", "config", "telemetry"],
     &["store", "engine", "iconik", "egress"],
     &["sandbox", "simulator", "quarantine"],
-    &["ingress", "router", "runner", "admin", "authoring"],
+    &[
+        "ingress",
+        "router",
+        "runner",
+        "admin",
+        "authoring",
+        "subscriptions",
+    ],
     &["app", "demo"],
     &["cli", "main"],
 ];

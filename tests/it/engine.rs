@@ -1,9 +1,13 @@
 //! The engine through its front door: what compiles, what is refused and how, and what an advance yields.
 
+mod buttons;
 mod determinism;
 mod header;
+mod listing;
 mod metadata;
 mod objects;
+mod pure;
+mod records;
 mod tricks;
 mod waiting;
 
@@ -109,6 +113,25 @@ fn rule_of(body: &str) -> Rule {
     );
     Rule::load(program(vec![file("r.rhai", &source)], json!({})), &LIMITS)
         .expect("the rule was compiled before")
+}
+
+/// The same with other scopes, of the body of `run`.
+fn rule_with(allow: &[&str], body: &str) -> Rule {
+    let source = format!(
+        "rule(#{{ on: [\"assets/*/*\"], allow: {} }});\nfn run(event) {{ {body} }}\n",
+        json!(allow)
+    );
+    Rule::load(program(vec![file("r.rhai", &source)], json!({})), &LIMITS)
+        .expect("the rule was compiled before")
+}
+
+/// The calls of Iconik in a journal.
+fn steps_of(journal: &[Step]) -> Vec<Call> {
+    let calls = journal.iter().filter_map(|step| match &step.effect {
+        Effect::Call(call) => Some(call.clone()),
+        _ => None,
+    });
+    calls.collect()
 }
 
 fn moment() -> Moment {
@@ -507,8 +530,38 @@ fn a_missing_permission_names_the_line_to_add() {
 }
 
 #[test]
+fn a_body_that_does_not_fit_ends_the_run_at_its_line() {
+    for (wrong, said) in [
+        (
+            "let body = #{ external_id: \"x\" }; iconik::post(\"assets/v1/assets/\", body);",
+            "is without `title`",
+        ),
+        (
+            "let body = #{}; body[\"titel\"] = \"t\"; iconik::post(\"assets/v1/assets/\", body);",
+            "has no key `titel`",
+        ),
+        (
+            "let body = [1]; iconik::post(\"jobs/v1/jobs/\", body);",
+            "is a map",
+        ),
+        (
+            "let path = \"assets/v1/favorites/\"; iconik::delete(path);",
+            "is without `object_ids`",
+        ),
+    ] {
+        let failed = failure(&format!("try {{ {wrong} }} catch {{ }}"));
+        assert_eq!(failed.class, DeadClass::ScriptError, "{failed}");
+        assert!(failed.message.contains(said), "{failed}");
+        assert!(
+            failed.hint.is_some() && failed.position.is_some(),
+            "{failed}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_operation_suggests_the_nearest() {
-    let failed = failure("iconik::get(\"assets/v1/asets/\");");
+    let failed = failure("let path = \"assets/v1/asets/\"; iconik::get(path);");
     assert!(
         failed
             .hint

@@ -3,13 +3,16 @@
 mod acceptance;
 mod admin_api;
 mod architecture;
+mod automations;
 mod commands;
 mod conformance;
 mod crash;
+mod driven;
 mod engine;
 mod examples;
 mod gateway;
 mod hostile;
+mod introduction;
 mod keeping;
 mod metrics;
 mod reference;

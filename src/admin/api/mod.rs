@@ -9,6 +9,7 @@ mod events;
 mod filters;
 mod many;
 mod pauses;
+mod reconciling;
 mod refusal;
 mod rerouting;
 mod rules;
@@ -109,6 +110,7 @@ fn router(api: Api) -> OpenApiRouter {
         .routes(routes!(rerouting::failures))
         .routes(routes!(rerouting::reroute))
         .routes(routes!(rerouting::replay))
+        .routes(routes!(reconciling::reconcile))
         .routes(routes!(events::show))
         .routes(routes!(runs::list))
         .routes(routes!(many::count))

@@ -125,6 +125,18 @@ impl From<InLine> for Rerouted {
     }
 }
 
+/// What came of changes that may have been missed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reconciled {
+    /// Changes that no event had told of.
+    pub missed: usize,
+    /// Changes that an event had told of.
+    pub known: usize,
+    /// The events that were made of those that were missed.
+    #[schema(value_type = Vec<String>)]
+    pub events: Vec<EventId>,
+}
+
 /// Places where `when` or `lane` failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailurePlaces {

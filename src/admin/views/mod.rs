@@ -16,7 +16,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use crate::model::{DeadClass, EventState, ParkedClass, RunState, WaitsFor};
 
 pub use event::{
-    EventDetails, EventPage, EventRow, FailurePlace, FailurePlaces, Rerouted, WhenFailure,
+    EventDetails, EventPage, EventRow, FailurePlace, FailurePlaces, Reconciled, Rerouted,
+    WhenFailure,
 };
 pub use pause::{PauseList, PauseView, Resumed};
 pub use rule::{RuleList, RuleView, Status};

@@ -36,7 +36,7 @@ fn excerpts_mask_secrets_and_misspelt_secrets() {
            |
          2 | verify = { header = "x-s", secrets = [***, ***], dedup = *** }
            |                                                  ^
-          help: known here are `header`, `hmac`, `secrets`, `secrets_file`, `standard_webhooks`
+          help: known here are `basic`, `header`, `hmac`, `secrets`, `secrets_file`, `standard_webhooks`
         "#
     );
     insta::assert_snapshot!(error("[iconik]\nauth_token = 1234567\n"), @r#"

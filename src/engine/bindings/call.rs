@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use rhai::{Dynamic, EvalAltResult, INT, Map, NativeCallContext, Position};
 use serde_json::Value;
 
-use super::super::convert::to_dynamic;
+use super::super::convert::{to_dynamic, to_json};
 use super::super::here::Here;
 use super::super::session::{Fallible, Session, SharedSession, error};
 use super::super::wanted::SEARCH_PATH;
+use super::event::nearest;
 use crate::model::{Answer, Call, DeadClass, Effect, Method};
-use crate::operations;
+use crate::operations::{self, Given};
 
 /// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
 pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
@@ -40,6 +41,23 @@ impl Request {
         Self::new(Method::Get, path)
     }
 
+    pub(super) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::Post, path)
+    }
+
+    pub(super) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::Put, path)
+    }
+
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::Delete, path)
+    }
+
+    /// The same request, to be sent once more.
+    pub(super) fn again(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// A search with its whole body.
     pub(super) fn search(body: Value) -> Self {
         Self::new(Method::Post, SEARCH_PATH).body(body)
@@ -48,6 +66,43 @@ impl Request {
     pub(super) fn query(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.0.query.insert(key.to_owned(), value.to_string());
         self
+    }
+
+    /// The query parameters that a rule gave, of those that the operation has.
+    pub(super) fn options(mut self, given: &Map, known: &[&str]) -> Fallible<Self> {
+        for (key, value) in given {
+            if !known.contains(&key.as_str()) {
+                let advice = nearest(key, known.iter().copied()).map_or_else(
+                    || format!("there are {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                return Err(error(format!("there is no option `{key}` here; {advice}")));
+            }
+            let value = to_json(value)?;
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), ToOwned::to_owned);
+            self = self.query(key, text);
+        }
+        Ok(self)
+    }
+
+    /// The values that a rule gave, as the body.
+    pub(super) fn values(self, values: &Map) -> Fallible<Self> {
+        Ok(self.body(to_json(&Dynamic::from_map(values.clone()))?))
+    }
+
+    /// The same with further keys, which a rule cannot write over.
+    pub(super) fn values_with<const N: usize>(
+        self,
+        values: &Map,
+        more: [(&str, Value); N],
+    ) -> Fallible<Self> {
+        let mut body = to_json(&Dynamic::from_map(values.clone()))?;
+        for (key, value) in more {
+            body[key] = value;
+        }
+        Ok(self.body(body))
     }
 
     pub(super) fn body(mut self, body: Value) -> Self {
@@ -93,24 +148,53 @@ impl Request {
         }
     }
 
+    /// Whether the API grants it: 403 is no error here.
+    pub(super) fn send_granted(self, context: &NativeCallContext<'_>) -> Fallible<bool> {
+        let call = self.0.clone();
+        let answer = self.step(&Session::of(context)?, context.into())?;
+        match answer.status {
+            403 => Ok(false),
+            200..300 => Ok(true),
+            _ => Err(api_error(&call, &answer)),
+        }
+    }
+
     fn step(self, session: &SharedSession, here: Here) -> Fallible<Answer> {
+        fits(&here, session, &self.0)?;
         permit(&here, session, &self.0)?;
         perform(session, here, Effect::Call(self.0))
     }
 }
 
-/// Ends the run where the operation is unknown or the header does not allow it. The door checks again; this
+/// Ends the run where the operation is unknown, or a key of the body is missing or misspelt: the next run would do
+/// the same.
+fn fits(here: &Here, session: &SharedSession, call: &Call) -> Fallible<()> {
+    let keys: Vec<&str> = match &call.body {
+        Some(Value::Object(fields)) => fields.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let given = match &call.body {
+        None => Given::Nothing,
+        Some(Value::Object(_)) => Given::Keys(&keys),
+        Some(_) => Given::NoMap,
+    };
+    match operations::misfit(call.method, &call.path, given) {
+        Some(wrong) => Err(session.fail(
+            here.clone(),
+            DeadClass::ScriptError,
+            wrong.message,
+            wrong.hint,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Ends the run where the header does not allow the operation. The door checks again; this
 /// check is the one that knows the line.
 fn permit(here: &Here, session: &SharedSession, call: &Call) -> Fallible<()> {
-    let Some(operation) = operations::find(call.method, &call.path) else {
-        let near = operations::nearest(call.method, &call.path);
-        let hint = near
-            .first()
-            .map(|near| format!("did you mean {} {}?", near.method, near.path));
-        let message = format!("Iconik has no operation {} {}", call.method, call.path);
-        return Err(session.fail(here.clone(), DeadClass::ScriptError, message, hint));
-    };
-    let Some(scope) = operation.scope else {
+    let Some((operation, scope)) = operations::find(call.method, &call.path)
+        .and_then(|operation| Some((operation, operation.scope?)))
+    else {
         return Ok(());
     };
     let allow = &session.program().allow;

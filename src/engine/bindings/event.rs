@@ -3,12 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map};
+use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map, NativeCallContext};
+use serde_json::Value;
 
 use super::super::catalog::Registry;
 use super::super::convert::to_dynamic;
 use super::super::moment::Time;
 use super::super::session::{Fallible, error};
+use super::form;
 use crate::model::{Event, EventKind};
 
 const ALWAYS: &[&str] = &[
@@ -29,6 +31,8 @@ pub(super) const WEBHOOK: &[&str] = &[
     "request_id",
     "data",
 ];
+/// What a webhook's event has besides what was sent.
+const ABOUT_WEBHOOK: &[&str] = &["reconciled"];
 const BUTTON: &[&str] = &[
     "user_id",
     "context",
@@ -48,6 +52,7 @@ pub(in super::super) struct EventView {
     event: Arc<Event>,
     data: Arc<OnceLock<Dynamic>>,
     parent: Arc<OnceLock<Dynamic>>,
+    form: Arc<OnceLock<Dynamic>>,
 }
 
 impl EventView {
@@ -56,7 +61,12 @@ impl EventView {
             event,
             data: Arc::default(),
             parent: Arc::default(),
+            form: Arc::default(),
         }
+    }
+
+    pub(super) fn event(&self) -> &Event {
+        &self.event
     }
 
     fn keys(&self) -> impl Iterator<Item = &'static str> {
@@ -67,10 +77,14 @@ impl EventView {
             EventKind::Object => OBJECT,
             EventKind::Other => OTHER,
         };
-        ALWAYS.iter().chain(special).copied()
+        let about: &[&str] = match self.event.kind {
+            EventKind::Webhook => ABOUT_WEBHOOK,
+            _ => &[],
+        };
+        ALWAYS.iter().chain(special).chain(about).copied()
     }
 
-    fn get(&self, key: &str) -> Fallible<Dynamic> {
+    fn get(&self, context: &NativeCallContext<'_>, key: &str) -> Fallible<Dynamic> {
         if !self.keys().any(|known| known == key) {
             return Err(self.unknown(key));
         }
@@ -84,10 +98,8 @@ impl EventView {
             "asset_id" => text(event.asset_id()),
             "collection_id" => text(event.collection_id()),
             "data" => self.data.get_or_init(|| self.convert_data()).clone(),
-            "form" => {
-                let instead = "`event.form` is not supported yet by this version; `event.raw` holds what Iconik sent";
-                return Err(error(instead));
-            }
+            "form" => self.form(context)?,
+            "reconciled" => event.is_reconciled().into(),
             "scheduled_for" | "fired_at" => {
                 let time = event.text(key).and_then(Time::parse);
                 time.map_or(Dynamic::UNIT, Dynamic::from)
@@ -103,15 +115,24 @@ impl EventView {
     }
 
     fn convert_data(&self) -> Dynamic {
-        match self.event.kind {
-            EventKind::Other => to_dynamic(&self.event.body),
-            EventKind::Webhook | EventKind::Button | EventKind::Schedule | EventKind::Object => {
-                self.event
-                    .body
-                    .get("data")
-                    .map_or_else(|| Map::new().into(), to_dynamic)
-            }
+        let data = self.event.body.get("data");
+        data.map_or_else(|| Map::new().into(), to_dynamic)
+    }
+
+    /// What was filled in, read once in an advance; of an object, in the button of `each`.
+    fn form(&self, context: &NativeCallContext<'_>) -> Fallible<Dynamic> {
+        if let Some(form) = self.form.get() {
+            return Ok(form.clone());
         }
+        let body = match self.event.kind {
+            EventKind::Object => self.event.body.get("parent").and_then(button_body),
+            _ => Some(&self.event.body),
+        };
+        let form = match body {
+            Some(body) => form::read(context, body)?,
+            None => Dynamic::UNIT,
+        };
+        Ok(self.form.get_or_init(|| form).clone())
     }
 
     /// The event that `each` was called with, as it saw it.
@@ -129,6 +150,12 @@ impl EventView {
         });
         error(format!("an event has no key `{key}`{advice}"))
     }
+}
+
+/// What Iconik sent, of a stored event that is a pressed button.
+fn button_body(event: &Value) -> Option<&Value> {
+    let kind = event.get("kind").and_then(Value::as_str);
+    (kind == Some(EventKind::Button.as_str())).then(|| event.get("body"))?
 }
 
 /// The candidate that `name` is probably a slip of.
@@ -149,8 +176,10 @@ pub(in super::super) fn nearest<'a>(
 pub(super) fn register(registry: &mut Registry) {
     let module = registry.global();
     module.set_custom_type::<EventView>("event");
-    FuncRegistration::new_index_getter()
-        .set_into_module(module, |event: &mut EventView, key: ImmutableString| {
-            event.get(&key)
-        });
+    FuncRegistration::new_index_getter().set_into_module(
+        module,
+        |context: NativeCallContext<'_>, event: &mut EventView, key: ImmutableString| {
+            event.get(&context, &key)
+        },
+    );
 }

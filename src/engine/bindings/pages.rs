@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::convert::to_dynamic;
 use super::super::session::{Fallible, error};
 use super::call::{Request, text_at};
-use super::job::Job;
+use super::job;
 use super::query::{Objects, Source};
 use super::search::Search;
 use super::segment::{has_next, objects};
@@ -255,7 +255,7 @@ impl Found {
     fn shown(self) -> Fallible<Dynamic> {
         match self {
             Self::Object(object) => Ok(to_dynamic(&object)),
-            Self::Job(document) => Ok(Dynamic::from(Job::of(document)?)),
+            Self::Job(document) => Ok(Dynamic::from(job::of(document)?)),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::super::moment::Time;
 use super::super::session::{Fallible, error};
 use super::call::{Request, text_at};
 use super::event::nearest;
+use super::ids::{is_uuid, only};
 
 /// A view with its fields.
 #[derive(Clone, Debug)]
@@ -32,11 +33,7 @@ pub(super) struct Field {
 impl View {
     /// Looks a view up by its name or id.
     pub(super) fn look_up(context: &NativeCallContext<'_>, name_or_id: &str) -> Fallible<Self> {
-        let id = if is_uuid(name_or_id) {
-            name_or_id.to_owned()
-        } else {
-            Self::id_of(context, name_or_id)?
-        };
+        let id = Self::id_of(context, name_or_id)?;
         let document = Request::get(format!("metadata/v1/views/{id}/"))
             .query("merge_fields", true)
             .cacheable()
@@ -54,7 +51,11 @@ impl View {
         })
     }
 
-    fn id_of(context: &NativeCallContext<'_>, name: &str) -> Fallible<String> {
+    /// The id of the view of this name, or the id itself.
+    pub(super) fn id_of(context: &NativeCallContext<'_>, name: &str) -> Fallible<String> {
+        if is_uuid(name) {
+            return Ok(name.to_owned());
+        }
         let answer = Request::get("metadata/v1/views/")
             .cacheable()
             .send(context)?;
@@ -65,35 +66,7 @@ impl View {
             .flatten()
             .filter_map(|view| Some((text_at(view, "name")?, text_at(view, "id")?)))
             .collect();
-        let found: Vec<&str> = views
-            .iter()
-            .filter(|(known, _)| *known == name)
-            .map(|(_, id)| *id)
-            .collect();
-        match found.as_slice() {
-            [id] => Ok((*id).to_owned()),
-            [] => {
-                let names = views
-                    .iter()
-                    .map(|(known, _)| format!("`{known}`"))
-                    .take(20)
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let near = nearest(name, views.iter().map(|(known, _)| *known));
-                let advice = near.map_or_else(
-                    || format!("there are {names}"),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                Err(error(format!(
-                    "Iconik has no metadata view `{name}`; {advice}"
-                )))
-            }
-            several => Err(error(format!(
-                "Iconik has {} metadata views named `{name}`: give the id of one of them: {}",
-                several.len(),
-                several.join(", ")
-            ))),
-        }
+        only("metadata view", name, &views)
     }
 
     /// The field of this name.
@@ -251,16 +224,4 @@ impl Field {
     pub(super) fn normalize(&self, values: &[Value]) -> Vec<Value> {
         values.iter().map(|value| self.normal(value)).collect()
     }
-}
-
-/// Whether a text has the shape of Iconik's ids.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.char_indices().all(|(at, c)| {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                c == '-'
-            } else {
-                c.is_ascii_hexdigit()
-            }
-        })
 }

@@ -23,10 +23,7 @@ const BUTTON_CONTEXTS: [&str; 10] = [
 const PRIORITY_MAX: i32 = 100;
 
 pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
-    let mut button = Button {
-        title: String::new(),
-        contexts: Vec::new(),
-    };
+    let mut button = Button::default();
     for (key, at, value) in map(value, "button")? {
         match key.as_str() {
             "title" => text(value, key)?.clone_into(&mut button.title),
@@ -39,12 +36,16 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
                     button.contexts.push(given.to_owned());
                 }
             }
-            "form" | "groups" | "redirect" => {
-                return Err(wrong(
-                    *at,
-                    format!("`button.{key}` is not supported yet by this version"),
-                ));
+            "form" => button.form = Some(some_text(value, key)?),
+            "groups" => {
+                let groups = list(value, key)?.iter().map(|it| some_text(it, key));
+                button.groups = groups.collect::<Result<_, _>>()?;
+                if button.groups.is_empty() {
+                    let message = "`button.groups` is empty: nobody could press the button";
+                    return Err(wrong(*at, message));
+                }
             }
+            "redirect" => button.redirect = Some(web_address(value, key)?),
             _ => {
                 let known = ["title", "contexts", "form", "groups", "redirect"];
                 return Err(unknown_key(*at, "button", key, &known));
@@ -58,6 +59,30 @@ pub(super) fn button(value: &Literal) -> Result<Button, Wrong> {
         ));
     }
     Ok(button)
+}
+
+/// Where a browser can go.
+fn web_address(value: &Literal, key: &str) -> Result<String, Wrong> {
+    let given = some_text(value, key)?;
+    let rest = given
+        .strip_prefix("https://")
+        .or_else(|| given.strip_prefix("http://"));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '\\');
+    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) || given.contains(odd) {
+        let hint = "write the whole address, such as \"https://status.example.com/releases\"";
+        let message = format!("`button.{key}` is no address of the web");
+        return Err((value.at, message, Some(hint.to_owned())));
+    }
+    Ok(given)
+}
+
+/// A text that says something.
+fn some_text(value: &Literal, key: &str) -> Result<String, Wrong> {
+    let given = text(value, key)?.trim();
+    if given.is_empty() {
+        return Err(wrong(value.at, format!("`button.{key}` is empty")));
+    }
+    Ok(given.to_owned())
 }
 
 pub(super) fn lane(value: &Literal) -> Result<Lane, Wrong> {

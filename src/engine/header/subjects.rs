@@ -25,7 +25,9 @@ pub(in super::super) fn parse_pattern(given: &str) -> Result<Pattern, (String, S
         .iter()
         .any(|part| part.is_empty() || (part.contains('*') && part != "*"));
     let webhook = source == "iconik" || parts.len() == 3;
-    if source.is_empty() || odd || (webhook && parts.len() != 3) || (!webhook && parts.len() != 1) {
+    // A foreign type may hold slashes, and `*` stands for a whole one.
+    let starred = !webhook && parts.len() > 1 && parts.iter().any(|part| part == "*");
+    if source.is_empty() || odd || starred || (webhook && parts.len() != 3) {
         let hint = "write event_type/realm/operation, each a word or `*`, for example \"assets/metadata/update\"; \
                     \"source:type\" for another sender";
         let message = format!("`{given}` is no pattern of events");

@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 
 use crate::clock::ManualClock;
 use crate::config::Rate;
+use crate::iconik::answer::ANSWER_BYTES_MAX;
 
 use super::*;
 
 mod connections;
+mod logins;
 
 const TOKEN: &str = "very-secret-token";
 const NOW: &str = "2026-11-20T10:00:00Z";
@@ -24,16 +26,13 @@ const NOW: &str = "2026-11-20T10:00:00Z";
 fn config_of(base_url: &str) -> config::Iconik {
     config::Iconik {
         base_url: base_url.to_owned(),
-        domain: None,
         app_id: "secret-app".to_owned(),
         auth_token: Secret::new(TOKEN),
         rate: Rate {
             per_second: 1000,
             per_20s: 1000,
         },
-        timeout: Duration::from_secs(30),
-        index_lag: Duration::from_secs(90),
-        job_poll: Duration::from_secs(5),
+        ..config::Iconik::default()
     }
 }
 

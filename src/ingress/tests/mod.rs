@@ -2,6 +2,7 @@
 
 mod door;
 mod listener;
+mod senders;
 mod start;
 mod wire;
 
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use super::{Ingress, serve};
 use crate::clock::ManualClock;
-use crate::config::{Limits, Source, Verify};
+use crate::config::{Limits, Locator, Mapping, Source, Verify};
 use crate::model::{Event, Secret};
 use crate::store::{Accepted, Accepts, StoreError};
 
@@ -90,6 +91,7 @@ struct Door {
     address: SocketAddr,
     store: Arc<Memory>,
     clock: Arc<ManualClock>,
+    ingress: Arc<Ingress>,
     draining: Arc<AtomicBool>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<usize>,
@@ -106,9 +108,32 @@ fn limits() -> Limits {
 }
 
 fn source(verify: Verify) -> Source {
+    Source::new(verify, Duration::from_secs(86_400))
+}
+
+fn login() -> Verify {
+    Verify::Basic {
+        user: "iconik".to_owned(),
+        passwords: ["newest", "the:older"].map(Secret::new).to_vec(),
+    }
+}
+
+fn only_from(networks: &[&str]) -> Source {
     Source {
-        verify,
-        dedup_window: Duration::from_secs(86_400),
+        allow_ips: networks.iter().map(|text| text.parse().unwrap()).collect(),
+        ..source(static_secret(&[SECRET]))
+    }
+}
+
+fn foreign() -> Source {
+    let body = |pointer: &str| Locator::Body(pointer.to_owned());
+    Source {
+        event: Some(Mapping {
+            kind: Locator::Header("x-event".to_owned()),
+            object: Some(body("/resource/id")),
+            id: Some(body("/delivery")),
+        }),
+        ..source(static_secret(&[SECRET]))
     }
 }
 
@@ -119,7 +144,8 @@ fn static_secret(secrets: &[&str]) -> Verify {
     }
 }
 
-/// `iconik` with a static secret, `standard` with signed messages, `open` for everybody.
+/// `iconik` with a static secret, `standard` with signed messages, `open` for everybody, `login` with two passwords;
+/// `near` and `far` with a static secret for some addresses only, `foreign` with its own words for things.
 fn sources() -> BTreeMap<String, Source> {
     let standard = Verify::StandardWebhooks {
         secrets: vec![Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
@@ -132,6 +158,10 @@ fn sources() -> BTreeMap<String, Source> {
         ),
         ("standard".to_owned(), source(standard)),
         ("open".to_owned(), source(Verify::None)),
+        ("login".to_owned(), source(login())),
+        ("near".to_owned(), only_from(&["127.0.0.0/8", "::1/128"])),
+        ("far".to_owned(), only_from(&["192.0.2.0/24"])),
+        ("foreign".to_owned(), foreign()),
     ])
 }
 
@@ -141,6 +171,22 @@ impl Door {
     }
 
     async fn with(store: Arc<Memory>, limits: Limits, drain: Duration) -> Self {
+        Self::at("127.0.0.1:0", &[], store, limits, drain).await
+    }
+
+    /// At an address, behind reverse proxies.
+    async fn behind(address: &str, proxies: &[&str]) -> Self {
+        let drain = Duration::from_secs(10);
+        Self::at(address, proxies, Memory::open(), limits(), drain).await
+    }
+
+    async fn at(
+        address: &str,
+        proxies: &[&str],
+        store: Arc<Memory>,
+        limits: Limits,
+        drain: Duration,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_second(NOW).unwrap()));
         let draining = Arc::new(AtomicBool::new(false));
         let ingress = Ingress::new(
@@ -150,12 +196,14 @@ impl Door {
             limits.clone(),
             Arc::clone(&draining),
         )
-        .expect("sources that can be used");
+        .expect("sources that can be used")
+        .with_trusted_proxies(proxies.iter().map(|text| text.parse().unwrap()).collect());
+        let ingress = Arc::new(ingress);
         let beside = Router::new()
             .route("/healthz", get(async || "fine"))
             .route("/panic", get(panics));
-        let router = Arc::new(ingress).router(beside);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let router = ingress.router(beside);
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
@@ -166,6 +214,7 @@ impl Door {
             address,
             store,
             clock,
+            ingress,
             draining,
             stop: Some(stop),
             served,

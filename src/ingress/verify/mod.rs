@@ -5,6 +5,7 @@
 //! the same bytes get the same answer. What a sender learns from a refusal is always the same; the kinds of
 //! [`VerifyError`] are for the operator's log and counters.
 
+mod basic;
 mod keys;
 mod secret_header;
 mod signature;
@@ -17,10 +18,12 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use crate::config;
 
+use basic::Basic;
 use secret_header::SecretHeader;
 use signature::Signature;
 use standard_webhooks::StandardWebhooks;
@@ -197,6 +200,7 @@ pub struct Verifier(Scheme);
 enum Scheme {
     None,
     Header(SecretHeader),
+    Basic(Basic),
     Signature(Box<Signature>),
     StandardWebhooks(StandardWebhooks),
 }
@@ -207,6 +211,7 @@ impl fmt::Debug for Verifier {
         f.write_str(match self.0 {
             Scheme::None => "Verifier(none)",
             Scheme::Header(_) => "Verifier(header)",
+            Scheme::Basic(_) => "Verifier(basic)",
             Scheme::Signature(_) => "Verifier(hmac)",
             Scheme::StandardWebhooks(_) => "Verifier(standard_webhooks)",
         })
@@ -224,11 +229,25 @@ impl Verifier {
             config::Verify::Header { header, secrets } => {
                 Scheme::Header(SecretHeader::new(header, secrets)?)
             }
+            config::Verify::Basic { user, passwords } => {
+                Scheme::Basic(Basic::new(user, passwords)?)
+            }
             config::Verify::Hmac(hmac) => Scheme::Signature(Box::new(Signature::new(hmac)?)),
             config::Verify::StandardWebhooks { secrets, tolerance } => {
                 Scheme::StandardWebhooks(StandardWebhooks::new(secrets, *tolerance)?)
             }
         }))
+    }
+
+    /// What a refused sender is asked for (RFC 9110, `WWW-Authenticate`), where the scheme has it.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self.0 {
+            Scheme::Basic(_) => Some(r#"Basic realm="cuegate", charset="UTF-8""#),
+            Scheme::None
+            | Scheme::Header(_)
+            | Scheme::Signature(_)
+            | Scheme::StandardWebhooks(_) => None,
+        }
     }
 
     /// Turns a request into one whose sender is known, and takes the secret out of its headers.
@@ -241,12 +260,15 @@ impl Verifier {
         let verified = match &self.0 {
             Scheme::None => Verified::default(),
             Scheme::Header(scheme) => scheme.verify(&request)?,
+            Scheme::Basic(scheme) => scheme.verify(&request)?,
             Scheme::Signature(scheme) => scheme.verify(&request)?,
             Scheme::StandardWebhooks(scheme) => scheme.verify(&request)?,
         };
         let mut headers = request.headers;
-        if let Scheme::Header(scheme) = &self.0 {
-            headers.remove(scheme.name());
+        match &self.0 {
+            Scheme::Header(scheme) => drop(headers.remove(scheme.name())),
+            Scheme::Basic(_) => drop(headers.remove(AUTHORIZATION)),
+            Scheme::None | Scheme::Signature(_) | Scheme::StandardWebhooks(_) => {}
         }
         Ok(Request {
             headers,

@@ -11,6 +11,18 @@ use crate::model::Secret;
 
 use super::{Request, Unverified, Verified, VerifierError, VerifyError, keys};
 
+/// What secrets are kept as; at least one and none of them empty.
+pub(super) fn digests(secrets: &[Secret]) -> Result<Vec<[u8; 32]>, VerifierError> {
+    if let Some(number) = secrets.iter().position(|secret| secret.expose().is_empty()) {
+        return Err(VerifierError::EmptySecret(number));
+    }
+    if secrets.is_empty() {
+        return Err(VerifierError::NoSecret);
+    }
+    let bytes = keys::bytes(secrets);
+    Ok(bytes.map(|secret| Sha256::digest(secret).into()).collect())
+}
+
 pub(super) struct SecretHeader {
     name: String,
     digests: Vec<[u8; 32]>,
@@ -18,17 +30,9 @@ pub(super) struct SecretHeader {
 
 impl SecretHeader {
     pub(super) fn new(name: &str, secrets: &[Secret]) -> Result<Self, VerifierError> {
-        if let Some(number) = secrets.iter().position(|secret| secret.expose().is_empty()) {
-            return Err(VerifierError::EmptySecret(number));
-        }
-        if secrets.is_empty() {
-            return Err(VerifierError::NoSecret);
-        }
         Ok(Self {
             name: name.to_owned(),
-            digests: keys::bytes(secrets)
-                .map(|secret| Sha256::digest(secret).into())
-                .collect(),
+            digests: digests(secrets)?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Routing events once more over the API.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::store_contract::{event, events, new_run, routed, routing};
 
@@ -139,4 +141,60 @@ async fn a_replay_of_an_event_names_its_rules_and_says_what_it_repeats() {
     desk.post(unknown, &json!({ "all_rules": true }))
         .await
         .refused(404, &["no routed event"]);
+}
+
+#[tokio::test]
+async fn what_no_event_has_told_of_becomes_one_event_however_often_it_is_told() {
+    let desk = Desk::new().await;
+    let told = |operation: &str, at: Timestamp| {
+        json!({ "changes": [{
+            "event_type": "assets", "operation": operation, "object_id": "a-1", "at": at.to_string(), "data": { "title": "X" },
+        }] })
+    };
+    let missed = told("update", at(300));
+    let mut counted = missed.clone();
+    counted["count_only"] = json!(true);
+    let done = desk.post("/events/reconcile", &counted).await.well();
+    assert_eq!((&done["missed"], &done["events"]), (&json!(1), &json!([])));
+    let done = desk.post("/events/reconcile", &missed).await.well();
+    let id = done["events"][0].as_str().unwrap().to_owned();
+    let again = desk.post("/events/reconcile", &missed).await.well();
+    assert_eq!((&again["missed"], &again["known"]), (&json!(0), &json!(1)));
+
+    let decision = Decision {
+        subject: "assets/entity/update".to_owned(),
+        object: Some("a-1".to_owned()),
+        ..routed(Vec::new())
+    };
+    route(&desk, &decision).await;
+    let shown = desk.get(&format!("/events/{id}")).await.well();
+    assert_eq!(shown["event"]["subject"], "assets/entity/update");
+    let told_at = at(300).to_string();
+    assert_eq!(shown["headers"]["cuegate-reconciled"], told_at);
+    // An event that came when it had happened, or later, has told of it; one of another kind has not.
+    for (operation, at, known) in [
+        ("update", at(360), 1),
+        ("update", at(1200), 0),
+        ("create", at(300), 0),
+    ] {
+        let mut asked = told(operation, at);
+        asked["count_only"] = json!(true);
+        let said = desk.post("/events/reconcile", &asked).await.well();
+        assert_eq!(said["known"], json!(known), "{operation} {at}");
+    }
+    for (key, value) in [
+        ("event_type", "jobs"),
+        ("operation", "purge"),
+        ("object_id", "../x"),
+    ] {
+        let mut wrong = missed.clone();
+        wrong["changes"][0][key] = json!(value);
+        desk.post("/events/reconcile", &wrong)
+            .await
+            .refused(400, &[value]);
+    }
+    let many = json!({ "changes": vec![missed["changes"][0].clone(); 101] });
+    desk.post("/events/reconcile", &many)
+        .await
+        .refused(400, &["more than 100"]);
 }

@@ -2,10 +2,13 @@
 //! its own, with an empty environment.
 
 mod operating;
+mod pressing;
+mod reference;
 mod releasing;
 mod rerouting;
 mod rules;
 mod service;
+mod webhooks;
 
 use std::fs;
 use std::path::PathBuf;

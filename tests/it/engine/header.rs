@@ -109,8 +109,20 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("run_as: \"user\"", "not supported yet"),
         ("progress: \"x\"", "`progress` is not supported yet"),
         (
-            "button: #{ title: \"x\", contexts: [\"ASSET\"], form: \"x\" }",
-            "`button.form` is not supported yet",
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], groups: [] }",
+            "nobody could press the button",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], form: \" \" }",
+            "`button.form` is empty",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], redirect: \"/asset\" }",
+            "`button.redirect` is no address of the web",
+        ),
+        (
+            "button: #{ title: \"x\", contexts: [\"ASSET\"], redirct: \"x\" }",
+            "did you mean `redirect`?",
         ),
     ] {
         let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
@@ -286,7 +298,7 @@ fn a_target_that_is_not_allowed_is_found_at_load_in_libraries_too() {
 #[test]
 fn names_of_functions_that_wait_keep_and_tell_are_checked_like_all_others() {
     for (call, wanted) in [
-        ("json::parse(\"1\")", "`json` is not supported yet"),
+        ("json::pars(\"1\")", "did you mean `json::parse`?"),
         ("state::sett(\"a\", 1)", "did you mean `state::set`?"),
         ("sleep(\"2h\", 1)", "`sleep` takes 1 argument(s), not 2"),
         ("serch::assets()", "did you mean `search::assets`?"),

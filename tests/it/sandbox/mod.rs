@@ -81,6 +81,7 @@ fn program_of(functions: &str) -> Arc<Program> {
         rule: RuleId::from("r"),
         version: RuleVersion::from(functions),
         allow: vec!["assets:write".to_owned()],
+        groups: Vec::new(),
         calls_max: 200,
         main: file("r.rhai", source(functions)),
         libraries: Vec::new(),

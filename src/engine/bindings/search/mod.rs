@@ -5,6 +5,7 @@
 
 mod condition;
 mod field;
+mod saved;
 
 use std::collections::BTreeMap;
 
@@ -244,6 +245,7 @@ pub(super) fn register(registry: &mut Registry) {
     register_beginnings(registry);
     register_parts(registry);
     condition::register(registry);
+    saved::register(registry);
 }
 
 fn register_beginnings(registry: &mut Registry) {

@@ -1,5 +1,7 @@
 //! Metadata of an object by view: typed reading, and writing of what differs.
 
+mod verbs;
+
 use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map, NativeCallContext};
@@ -8,8 +10,12 @@ use serde_json::{Value, json};
 use super::super::catalog::Registry;
 use super::super::session::{Fallible, error};
 use super::call::Request;
+use super::kinds::{self, Kind};
+use super::record::Record;
 use super::view::View;
 use crate::model::Method;
+
+pub(super) use verbs::{register_of_version, register_verbs, register_whole};
 
 /// The values of one view of one object, by field. A name that the view does not have is an error, not `()`.
 #[derive(Clone, Debug)]
@@ -18,10 +24,36 @@ pub(in super::super) struct Metadata {
     values: BTreeMap<String, Vec<Value>>,
 }
 
-/// An object that has metadata: `assets` or `collections`, and its id.
-pub(super) struct Target<'a> {
-    pub(super) object_type: &'static str,
-    pub(super) id: &'a str,
+/// A kind of objects that have metadata.
+pub(super) trait Described: Kind {
+    /// Where the metadata of an object is.
+    fn target(record: &Record<Self>) -> Target;
+}
+
+/// Where the metadata of an object is: the path that its views are below.
+pub(super) struct Target(pub(super) String);
+
+impl Described for kinds::Asset {
+    fn target(record: &Record<Self>) -> Target {
+        Target(format!("metadata/v1/assets/{}/", record.id()))
+    }
+}
+
+impl Described for kinds::Collection {
+    fn target(record: &Record<Self>) -> Target {
+        Target(format!("metadata/v1/collections/{}/", record.id()))
+    }
+}
+
+impl Described for kinds::Segment {
+    /// A segment's path is that of the assets' service.
+    fn target(record: &Record<Self>) -> Target {
+        let path = record.path();
+        Target(format!(
+            "metadata/v1/{}",
+            path.strip_prefix("assets/v1/").unwrap_or(path)
+        ))
+    }
 }
 
 /// What a write does to a field's values; `mode` of Iconik's metadata document.
@@ -35,11 +67,7 @@ enum Mode {
 impl Metadata {
     /// Reads a view. Iconik answers 404 for a view that was never written for the object (reference clients
     /// treat it as empty), so that is no error.
-    pub(super) fn read(
-        context: &NativeCallContext<'_>,
-        target: &Target<'_>,
-        view: &str,
-    ) -> Fallible<Self> {
+    fn read(context: &NativeCallContext<'_>, target: &Target, view: &str) -> Fallible<Self> {
         let view = View::look_up(context, view)?;
         let answer = Request::get(path(target, &view)).send_optional(context)?;
         let values = answer
@@ -62,14 +90,11 @@ impl Metadata {
     }
 }
 
-fn path(target: &Target<'_>, view: &View) -> String {
-    format!(
-        "metadata/v1/{}/{}/views/{}/",
-        target.object_type, target.id, view.id
-    )
+fn path(target: &Target, view: &View) -> String {
+    format!("{}views/{}/", target.0, view.id)
 }
 
-fn stored_values(content: &Value) -> Vec<Value> {
+pub(super) fn stored_values(content: &Value) -> Vec<Value> {
     let values = content
         .get("field_values")
         .and_then(Value::as_array)
@@ -83,12 +108,17 @@ fn stored_values(content: &Value) -> Vec<Value> {
 }
 
 /// Sets fields; only what differs is sent. Returns how many fields changed.
-pub(super) fn set(
+fn set(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &str,
     wanted: &Map,
 ) -> Fallible<i64> {
+    refuse_empty(wanted)?;
+    change(context, target, view, wanted, Mode::Overwrite)
+}
+
+fn refuse_empty(wanted: &Map) -> Fallible<()> {
     for (field, value) in wanted {
         let empty_list = value
             .read_lock::<Array>()
@@ -99,13 +129,40 @@ pub(super) fn set(
             )));
         }
     }
-    change(context, target, view, wanted, Mode::Overwrite)
+    Ok(())
+}
+
+/// The same; with `always` what is there is not looked at.
+fn set_always(
+    context: &NativeCallContext<'_>,
+    target: &Target,
+    view: &str,
+    wanted: &Map,
+    options: &Map,
+) -> Fallible<i64> {
+    let always = options.get("always").and_then(|flag| flag.as_bool().ok());
+    let always = always.filter(|_| options.len() == 1);
+    if !always.ok_or_else(|| error("the options of `set_metadata` are `#{ always: true }`"))? {
+        return set(context, target, view, wanted);
+    }
+    refuse_empty(wanted)?;
+    let view = View::look_up(context, view)?;
+    let mut body = serde_json::Map::new();
+    for (name, value) in wanted {
+        let values: Vec<Value> = view.field(name)?.write(value)?;
+        let values: Vec<Value> = values
+            .into_iter()
+            .map(|value| json!({ "value": value }))
+            .collect();
+        body.insert(name.to_string(), json!({ "field_values": values }));
+    }
+    put(context, target, &view, &body)
 }
 
 /// Adds values to `multi` fields; values that are there already are not sent again.
-pub(super) fn append(
+fn append(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &str,
     wanted: &Map,
 ) -> Fallible<i64> {
@@ -113,9 +170,9 @@ pub(super) fn append(
 }
 
 /// Takes values out of fields; values that are not there are not sent.
-pub(super) fn remove(
+fn remove(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &str,
     wanted: &Map,
 ) -> Fallible<i64> {
@@ -123,9 +180,9 @@ pub(super) fn remove(
 }
 
 /// Empties fields that are not empty.
-pub(super) fn clear(
+fn clear(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &str,
     fields: &Array,
 ) -> Fallible<i64> {
@@ -145,7 +202,7 @@ pub(super) fn clear(
 
 fn change(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &str,
     wanted: &Map,
     mode: Mode,
@@ -202,7 +259,7 @@ fn new_values(given: Vec<Value>, stored: &[Value]) -> Vec<Value> {
 
 fn put(
     context: &NativeCallContext<'_>,
-    target: &Target<'_>,
+    target: &Target,
     view: &View,
     values: &serde_json::Map<String, Value>,
 ) -> Fallible<i64> {
