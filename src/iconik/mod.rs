@@ -5,9 +5,11 @@
 //! Iconik counts by credentials and not by caller.
 
 mod address;
+mod answer;
 mod budget;
 mod client;
 mod error;
+mod login;
 mod pause;
 mod queue;
 mod windows;
