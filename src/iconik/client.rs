@@ -21,6 +21,7 @@ use crate::model::{Call, Method, Secret};
 use super::address::Address;
 use super::budget::{Budget, Permit, RETRY_AFTER_MAX};
 use super::error::{CallError, SetupError};
+use super::person::{AUTH_TOKEN, sensitive};
 use super::queue::Share;
 
 /// The longest answer that is read, in bytes: what one step of a journal may hold.
@@ -119,10 +120,32 @@ impl IconikClient {
     /// # Errors
     /// As for [`Self::send`].
     pub async fn send_admitted(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_with(permit, call, None).await
+    }
+
+    /// The same with the token of somebody else of the same application, such as whoever has pressed a button of ours.
+    ///
+    /// # Errors
+    /// As for [`Self::send`]; a 401 is about that token.
+    pub async fn send_admitted_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: &Secret,
+    ) -> Result<Reply, CallError> {
+        self.send_with(permit, call, Some(token)).await
+    }
+
+    async fn send_with(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: Option<&Secret>,
+    ) -> Result<Reply, CallError> {
         let url = self.address.url(&call.path)?;
         let sent = Instant::now();
         permit.used();
-        let outcome = self.exchange(call, url).await;
+        let outcome = self.exchange(call, url, token).await;
         let method = call.method.as_str();
         let status = match &outcome {
             Ok(reply) => Some(reply.status),
@@ -171,8 +194,17 @@ impl IconikClient {
         }
     }
 
-    async fn exchange(&self, call: &Call, url: Url) -> Result<Reply, CallError> {
+    async fn exchange(
+        &self,
+        call: &Call,
+        url: Url,
+        token: Option<&Secret>,
+    ) -> Result<Reply, CallError> {
         let mut request = self.http.request(http_method(call.method), url);
+        if let Some(token) = token {
+            // Instead of ours: a header of the request comes before the client's own of the same name.
+            request = request.header(AUTH_TOKEN, sensitive(token)?);
+        }
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -191,7 +223,7 @@ impl IconikClient {
             });
         }
         let retry_after = self.retry_after(response.headers());
-        let body = self.read_reasons(response).await;
+        let body = self.read_reasons(response, token).await;
         Err(CallError::from_answer(status, retry_after, &body))
     }
 
@@ -227,14 +259,15 @@ impl IconikClient {
 
     /// As much of an unsuccessful answer as arrives and fits; the status says the rest. Should it repeat the
     /// token, the token is taken out, because reasons are journaled and shown.
-    async fn read_reasons(&self, response: Response) -> String {
+    async fn read_reasons(&self, response: Response, token: Option<&Secret>) -> String {
         let (Ok(bytes) | Err(ReadError::Broken(bytes, _) | ReadError::TooLarge(bytes))) =
             read(response).await;
         let text = String::from_utf8_lossy(&bytes);
-        match self.auth_token.expose() {
-            "" => text.into_owned(),
-            token => text.replace(token, "***"),
-        }
+        let tokens = [Some(&self.auth_token), token].into_iter().flatten();
+        let tokens = tokens.filter(|token| !token.expose().is_empty());
+        tokens.fold(text.into_owned(), |text, token| {
+            text.replace(token.expose(), "***")
+        })
     }
 }
 
@@ -341,7 +374,7 @@ fn headers(config: &config::Iconik) -> Result<HeaderMap, SetupError> {
             secret("iconik.app_id", &config.app_id)?,
         ),
         (
-            HeaderName::from_static("auth-token"),
+            AUTH_TOKEN,
             secret("iconik.auth_token", config.auth_token.expose())?,
         ),
     ]))

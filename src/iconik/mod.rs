@@ -9,6 +9,7 @@ mod budget;
 mod client;
 mod error;
 mod pause;
+mod person;
 mod queue;
 mod windows;
 

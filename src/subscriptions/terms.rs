@@ -43,6 +43,8 @@ pub struct Terms {
     pub(super) instance: String,
     /// The headers that prove the sender.
     pub(super) proof: BTreeMap<String, Secret>,
+    /// Our application: without it Iconik sends no token of whoever presses a button.
+    pub(super) app_id: String,
     /// Our user, if its events are to be left out.
     pub(super) skip: Option<String>,
 }
@@ -75,6 +77,7 @@ impl Terms {
             url: format!("{base}/hooks/{SOURCE}"),
             instance,
             proof,
+            app_id: config.iconik.app_id.clone(),
             skip: own_user,
         })
     }
