@@ -11,12 +11,12 @@ use super::keeping::Keeper;
 use super::loops::Loops;
 use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
-use super::secret_files::{self, Watched};
+use super::secret_files;
 use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::{self, Config};
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
-use crate::ingress::Sealing;
+use crate::ingress::{Ingress, Sealing};
 use crate::model::RuleSet;
 use crate::quarantine::Quarantine;
 use crate::sandbox::Sandbox;
@@ -35,6 +35,7 @@ impl<T: router::Observer + runner::Observer> Observer for T {}
 pub struct Gateway {
     store: Arc<dyn Store>,
     sandbox: Arc<Sandbox>,
+    client: Arc<IconikClient>,
     readiness: Readiness,
     rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
@@ -61,8 +62,7 @@ impl Gateway {
         readiness: Readiness,
     ) -> Result<Self, StartError> {
         config.require_credentials()?;
-        let client = Arc::new(IconikClient::new(&config.iconik, Arc::clone(&parts.clock))?);
-        let targets = Egress::new(&config.egress, Arc::clone(&parts.clock))?;
+        let (client, targets) = outside(config, parts)?;
         let store = open_store(config, parts, &readiness).await?;
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
@@ -92,7 +92,7 @@ impl Gateway {
             store: Arc::clone(&store),
             sandbox: Arc::clone(&sandbox),
             quarantine,
-            client,
+            client: Arc::clone(&client),
             rules: Arc::clone(&rules),
             watched,
             readiness: readiness.clone(),
@@ -114,6 +114,7 @@ impl Gateway {
         Ok(Self {
             store,
             sandbox,
+            client,
             readiness,
             rules,
             loaded,
@@ -124,8 +125,10 @@ impl Gateway {
         })
     }
 
-    /// Looks at files of secrets as long as the gateway works.
-    pub(super) fn watch_secrets(&mut self, watched: Vec<Watched>) {
+    /// Looks at the files of secrets of the configuration as long as the gateway works.
+    pub(super) fn watch_secrets(&mut self, config: &Config, ingress: &Arc<Ingress>) {
+        let mut watched = secret_files::of_login(&config.iconik, &self.client);
+        watched.extend(secret_files::of_sources(&config.sources, ingress));
         if watched.is_empty() {
             return;
         }
@@ -255,6 +258,14 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
         // An error means that the gateway itself is gone, which is a stop too.
         let _ = stopping.wait_for(|stop| *stop).await;
     }
+}
+
+/// What reaches Iconik, and what reaches others.
+fn outside(config: &Config, parts: &Parts) -> Result<(Arc<IconikClient>, Egress), StartError> {
+    let clock = || Arc::clone(&parts.clock);
+    let client = IconikClient::through(&config.iconik, &config.http, clock())?;
+    let targets = Egress::through(&config.egress, &config.http, clock())?;
+    Ok((Arc::new(client), targets))
 }
 
 /// Opens the store; who is in the way meanwhile can be read in `readiness`.

@@ -4,10 +4,14 @@
 //! counts when it is the same at two looks in a row, so that half a file is never taken for a secret. What cannot be used
 //! changes nothing and is said once.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::SecretFile;
+use crate::config::{self, SecretFile};
+use crate::iconik::IconikClient;
+use crate::ingress::Ingress;
 use crate::model::Secret;
 
 /// How often the files are looked at.
@@ -15,6 +19,65 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Puts the secrets of a file to use, or says why they are of none.
 pub(super) type Apply = Box<dyn Fn(Vec<Secret>) -> Result<(), String> + Send + Sync>;
+
+/// The files that we log in to Iconik with.
+pub(super) fn of_login(iconik: &config::Iconik, client: &Arc<IconikClient>) -> Vec<Watched> {
+    let one = |secrets: Vec<Secret>| {
+        secrets
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Secret::new(""))
+    };
+    let mut watched = Vec::new();
+    if let Some(file) = &iconik.auth_token_file {
+        let client = Arc::clone(client);
+        let apply = move |secrets| {
+            let replaced = client.replace_token(&one(secrets));
+            replaced.map_err(|error| error.to_string())
+        };
+        let in_use = [iconik.auth_token.clone()];
+        watched.push(Watched::new(file, &in_use, Box::new(apply)));
+    }
+    if let Some(file) = &iconik.app_id_file {
+        let client = Arc::clone(client);
+        let apply = move |secrets| {
+            let replaced = client.replace_app_id(one(secrets).expose());
+            replaced.map_err(|error| error.to_string())
+        };
+        let in_use = [Secret::new(iconik.app_id.clone())];
+        watched.push(Watched::new(file, &in_use, Box::new(apply)));
+    }
+    if let Some(oauth) = &iconik.oauth
+        && let Some(file) = &oauth.client_secret_file
+    {
+        let client = Arc::clone(client);
+        let apply = move |secrets| {
+            client.replace_client_secret(one(secrets));
+            Ok(())
+        };
+        let in_use = [oauth.client_secret.clone()];
+        watched.push(Watched::new(file, &in_use, Box::new(apply)));
+    }
+    watched
+}
+
+/// The files that senders are verified by.
+pub(super) fn of_sources(
+    sources: &BTreeMap<String, config::Source>,
+    ingress: &Arc<Ingress>,
+) -> Vec<Watched> {
+    let watched = sources.iter().filter_map(|(name, source)| {
+        let file = source.secrets_file.as_ref()?;
+        let (ingress, name) = (Arc::clone(ingress), name.clone());
+        let apply = move |secrets| {
+            let replaced = ingress.replace_secrets(&name, secrets);
+            replaced.map_err(|error| error.to_string())
+        };
+        let in_use = source.verify.secrets();
+        Some(Watched::new(file, in_use, Box::new(apply)))
+    });
+    watched.collect()
+}
 
 /// A file, and what becomes of its secrets.
 pub(super) struct Watched {
@@ -43,7 +106,7 @@ impl Watched {
             }
             Step::Apply(secrets) => match (self.apply)(secrets) {
                 Ok(()) => {
-                    tracing::info!(key, file = %path, "secrets were read anew and are in use")
+                    tracing::info!(key, file = %path, "secrets were read anew and are in use");
                 }
                 Err(error) => {
                     tracing::error!(key, file = %path, error, "new secrets cannot be used: those before stay in use");

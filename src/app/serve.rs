@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::gateway::{Gateway, stopped};
-use super::secret_files::Watched;
 use super::{Parts, StartError, foyer};
 use crate::admin::{self, Admin, Api};
 use crate::clock::SharedClock;
@@ -66,7 +65,7 @@ impl App {
         .with_rules(gateway.rules())
         .with_trusted_proxies(config.server.trusted_proxies.clone());
         let ingress = Arc::new(ingress);
-        gateway.watch_secrets(watched_sources(&config, &ingress));
+        gateway.watch_secrets(&config, &ingress);
         Ok(Self {
             gateway,
             config,
@@ -161,22 +160,6 @@ impl App {
         }
         tracing::info!("stopped");
     }
-}
-
-/// The files that the secrets of sources come from.
-fn watched_sources(config: &Config, ingress: &Arc<Ingress>) -> Vec<Watched> {
-    let sources = config.sources.iter();
-    let watched = sources.filter_map(|(name, source)| {
-        let file = source.secrets_file.as_ref()?;
-        let (ingress, name) = (Arc::clone(ingress), name.clone());
-        let apply = move |secrets| {
-            let replaced = ingress.replace_secrets(&name, secrets);
-            replaced.map_err(|error| error.to_string())
-        };
-        let in_use = source.verify.secrets();
-        Some(Watched::new(file, in_use, Box::new(apply)))
-    });
-    watched.collect()
 }
 
 /// Gauges that do not change while the gateway runs.

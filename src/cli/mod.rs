@@ -10,6 +10,7 @@ mod filter;
 mod gateway;
 mod health;
 mod pause;
+mod reference;
 mod rerouting;
 mod rules;
 mod run;
@@ -105,7 +106,7 @@ enum Command {
     Runs(runs::Arguments),
     /// List, show, retry and replay dead runs that nobody has followed up
     Dead(dead::Arguments),
-    /// List the active rules
+    /// List the active rules, the scopes that rules can have, and the functions that they can use
     Rules(rules::Arguments),
     /// Compare, set up and look after what Iconik sends: webhooks and buttons
     Webhooks(webhooks::Arguments),

@@ -1,10 +1,11 @@
-//! `cuegate rules`: what is active in a running gateway.
+//! `cuegate rules`: what is active in a running gateway, and what rules can use.
 
 use clap::Subcommand;
 
 use super::Exit;
 use super::gateway::Failed;
 use super::pause::sentence;
+use super::reference;
 use super::runs::Common;
 use super::table::{Cell, Table};
 use super::terminal::{Terminal, Tone};
@@ -23,12 +24,24 @@ enum Action {
         #[command(flatten)]
         common: Common,
     },
+    /// List the scopes that `allow` may name, and what each allows
+    Scopes(reference::Scopes),
+    /// Print the reference of the functions that rules can use
+    Docs(reference::Docs),
+    /// Write definition files (`.d.rhai`) for editors that know Rhai
+    Definitions(reference::Definitions),
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
-    let Action::List { common } = arguments.action;
-    let ended = list(&common, terminal).await;
-    terminal.ended(ended)
+    match arguments.action {
+        Action::List { common } => {
+            let ended = list(&common, terminal).await;
+            terminal.ended(ended)
+        }
+        Action::Scopes(arguments) => reference::scopes(&arguments, terminal),
+        Action::Docs(arguments) => reference::docs(&arguments, terminal),
+        Action::Definitions(arguments) => reference::definitions(&arguments, terminal),
+    }
 }
 
 async fn list(common: &Common, terminal: &mut Terminal) -> Result<Exit, Failed> {

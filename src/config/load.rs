@@ -15,7 +15,7 @@ use super::reading::Reading;
 use super::report::{ConfigError, Page, Problem};
 use super::section::Section;
 use super::tree::{Growing, Place, Table};
-use super::{Config, Verify, defaults, overrides, sections};
+use super::{Config, Verify, defaults, iconik, overrides, sections};
 
 /// The file that is read when none is named.
 const FILE: &str = "cuegate.toml";
@@ -147,6 +147,9 @@ impl Config {
     ///
     /// Names each key that is missing.
     pub fn require_credentials(&self) -> Result<(), ConfigError> {
+        if self.iconik.oauth.is_some() {
+            return Ok(());
+        }
         let missing = [
             ("app_id", "ICONIK_APP_ID", self.iconik.app_id.is_empty()),
             (
@@ -163,7 +166,7 @@ impl Config {
                 let message = format!("`{path}` is missing: Iconik answers nobody without it");
                 Problem::new(&path, Place::Nowhere, message).hint(format!(
                     "add `{key} = \"${{{variable}}}\"` or `{key}_file = \"path\"` to [iconik], or set \
-                     CUEGATE__ICONIK__{}",
+                     CUEGATE__ICONIK__{}; or log in by `oauth`",
                     key.to_uppercase()
                 ))
             })
@@ -196,7 +199,8 @@ impl Config {
 
     /// What is allowed and still deserves a look at every start, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.sources
+        let sources = self
+            .sources
             .iter()
             .filter(|(_, source)| matches!(source.verify, Verify::None))
             .map(|(name, source)| {
@@ -206,8 +210,9 @@ impl Config {
                     "every program at an address in allow_ips that reaches"
                 };
                 format!("{who} /hooks/{name} can send events: sources.{name}.verify is \"none\"")
-            })
-            .collect()
+            });
+        let cloud = iconik::unknown_cloud(&self.iconik.base_url);
+        cloud.into_iter().chain(sources).collect()
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod defaults;
 mod egress;
+mod http;
+mod iconik;
 mod interpolate;
 mod load;
 mod mapping;
@@ -56,6 +58,8 @@ pub struct Config {
     pub store: Store,
     /// The Iconik domain that rules work on.
     pub iconik: Iconik,
+    /// How requests leave this machine.
+    pub http: Http,
     /// Where the rules are.
     pub rules: Rules,
     /// The processes that rules run in.
@@ -135,8 +139,14 @@ pub struct Iconik {
     pub domain: Option<String>,
     /// The `App-ID` header.
     pub app_id: String,
+    /// The file that it comes from, if it comes from one.
+    pub app_id_file: Option<SecretFile>,
     /// The `Auth-Token` header.
     pub auth_token: Secret,
+    /// The file that it comes from, if it comes from one.
+    pub auth_token_file: Option<SecretFile>,
+    /// Tokens that are asked of Iconik, instead of an application token.
+    pub oauth: Option<OAuth>,
     /// The shared budget of requests.
     pub rate: Rate,
     /// The longest that one request may take.
@@ -151,6 +161,26 @@ pub struct Iconik {
     pub skip_own: bool,
     /// How often the state of our webhooks is read.
     pub webhook_check: Duration,
+}
+
+/// `[iconik] oauth`
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    /// The client.
+    pub client_id: String,
+    /// What it proves itself with.
+    pub client_secret: Secret,
+    /// The file that the secret comes from, if it comes from one.
+    pub client_secret_file: Option<SecretFile>,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// The URL of the proxy that requests go through; it may hold a password.
+    pub proxy: Option<Secret>,
+    /// Certificates of authorities that are trusted besides those of the machine.
+    pub ca: Vec<reqwest::Certificate>,
 }
 
 /// `[iconik] rate`

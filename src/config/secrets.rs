@@ -15,6 +15,9 @@ use crate::model::Secret;
 /// Largest file of secrets; a larger one is surely the wrong file.
 const FILE_BYTES: u64 = 64 << 10;
 
+/// Largest file of certificates: those of all authorities of a system take a quarter of it.
+const CERTIFICATES_BYTES: u64 = 1 << 20;
+
 /// Checks a secret; the answer says what is wrong with it without showing it.
 pub(super) type Check = fn(&str) -> Result<(), &'static str>;
 
@@ -177,11 +180,21 @@ impl Section<'_, '_> {
 
     /// The text of the file that the value at `path` names, and where the file is.
     pub(super) fn file_at(&mut self, path: &str, node: Node) -> Option<(String, PathBuf)> {
+        self.file_of_at(path, node, FILE_BYTES)
+    }
+
+    /// The text of a file of certificates.
+    pub(super) fn certificates_at(&mut self, path: &str, node: Node) -> Option<String> {
+        let (text, _) = self.file_of_at(path, node, CERTIFICATES_BYTES)?;
+        Some(text)
+    }
+
+    fn file_of_at(&mut self, path: &str, node: Node, bytes_max: u64) -> Option<(String, PathBuf)> {
         self.reading.show_value(&node);
         let place = node.place.clone();
         let name = self.reading.string(path, node, "the path of a file")?;
         let file = self.reading.directory.join(&name);
-        match read_file(&file) {
+        match read_text(&file, bytes_max) {
             Ok(text) => Some((text, file)),
             Err(error) => {
                 let message = format!("`{path}`: cannot read `{}`: {error}", file.display());
@@ -198,15 +211,19 @@ enum Written {
     InFile(String, PathBuf),
 }
 
-/// The text of a file without the line end at its end. The error never quotes the content.
+/// The text of a file of secrets without the line end at its end. The error never quotes the content.
 pub(super) fn read_file(path: &Path) -> Result<String, String> {
+    read_text(path, FILE_BYTES)
+}
+
+fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1)
+    file.take(bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(format!("it is larger than {FILE_BYTES} bytes"));
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("it is larger than {bytes_max} bytes"));
     }
     let mut text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
     if text.ends_with('\n') {

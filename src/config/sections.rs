@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::Url;
 
-use super::secrets::{header_value, seal_key, token};
+use super::iconik::web_address;
+use super::secrets::{seal_key, token};
 use super::section::{Section, Wrong};
 use super::{
-    Circle, Config, Iconik, Limits, MetricsFor, Rate, Retention, Rules, Sandbox, Server, Store,
-    egress, sources, vars,
+    Circle, Config, Limits, MetricsFor, Retention, Rules, Sandbox, Server, Store, egress, http,
+    iconik, sources, vars,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -35,11 +35,12 @@ const METRICS: [(&str, MetricsFor); 3] = [
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&["alerts", "http"]);
+    root.later(&["alerts"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
-        iconik: root.table("iconik", read_iconik).unwrap_or_default(),
+        iconik: root.table("iconik", iconik::read).unwrap_or_default(),
+        http: root.table("http", http::read).unwrap_or_default(),
         rules: root.table("rules", read_rules).unwrap_or_default(),
         sandbox: root.table("sandbox", read_sandbox).unwrap_or_default(),
         sources: root.table("sources", sources::read).unwrap_or_default(),
@@ -136,39 +137,6 @@ fn read_retention(section: &mut Section<'_, '_>) -> Retention {
     }
 }
 
-fn read_iconik(section: &mut Section<'_, '_>) -> Iconik {
-    let default = Iconik::default();
-    Iconik {
-        base_url: section
-            .guarded("base_url", web_address)
-            .unwrap_or(default.base_url),
-        domain: section.text("domain").filter(|domain| !domain.is_empty()),
-        app_id: section
-            .secret("app_id", "app_id_file", header_value)
-            .map_or(default.app_id, |id| id.expose().to_owned()),
-        auth_token: section
-            .secret("auth_token", "auth_token_file", header_value)
-            .unwrap_or(default.auth_token),
-        rate: section.table("rate", read_rate).unwrap_or(default.rate),
-        timeout: section.duration("timeout", default.timeout, SECOND..=10 * MINUTE),
-        index_lag: section.duration("index_lag", default.index_lag, Duration::ZERO..=HOUR),
-        job_poll: section.duration("job_poll", default.job_poll, SECOND..=10 * MINUTE),
-        instance: section
-            .parsed("instance", instance)
-            .filter(|instance| !instance.is_empty()),
-        skip_own: section.boolean("skip_own", default.skip_own),
-        webhook_check: section.duration("webhook_check", default.webhook_check, SECOND..=24 * HOUR),
-    }
-}
-
-fn read_rate(section: &mut Section<'_, '_>) -> Rate {
-    let default = Rate::default();
-    Rate {
-        per_second: section.integer("per_second", default.per_second, 1..=10_000),
-        per_20s: section.integer("per_20s", default.per_20s, 1..=200_000),
-    }
-}
-
 fn read_rules(section: &mut Section<'_, '_>) -> Rules {
     section.later(&["new_destructive"]);
     Rules {
@@ -228,44 +196,6 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
             "write an IP address and a port, such as \"0.0.0.0:8080\" or \"[::1]:8081\"",
         )
     })
-}
-
-/// The name of this gateway in Iconik: one word, because it stands in descriptions.
-fn instance(text: &str) -> Result<String, Wrong> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.len() > 64 || !text.chars().all(plain) {
-        return Err(Wrong::new(
-            "a name has letters, digits, `-`, `_` and `.` only, at most 64",
-            "write something like \"production\"",
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// An address on the web, without the slash at its end. The error never quotes it: it may hold a password.
-fn web_address(text: &str) -> Result<String, Wrong> {
-    let hint = "write something like \"https://hooks.example.com\"";
-    let url =
-        Url::parse(text).map_err(|error| Wrong::new(format!("this is no URL: {error}"), hint))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(Wrong::new(
-            "the URL must begin with https:// or http://",
-            hint,
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Wrong::new(
-            "the URL holds a user name or a password",
-            "credentials have keys of their own",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(Wrong::new(
-            "the URL has a `?` or a `#`",
-            "end it before them: paths are added to it",
-        ));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn sqlite_path(text: &str) -> Result<PathBuf, Wrong> {

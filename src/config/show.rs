@@ -50,6 +50,9 @@ pub fn show(config: &Config) -> String {
     section(&mut out, "server", lines);
     section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));
+    if let Some(proxy) = &config.http.proxy {
+        section(&mut out, "http", vec![("proxy", only_scheme(proxy))]);
+    }
     section(
         &mut out,
         "rules",
@@ -111,6 +114,13 @@ fn iconik(config: &Config) -> Lines {
     if !iconik.auth_token.expose().is_empty() {
         lines.push(("auth_token", text(MASK)));
     }
+    lines.extend(iconik.oauth.as_ref().map(|oauth| {
+        let parts = [
+            ("client_id", text(&oauth.client_id)),
+            ("client_secret", text(MASK)),
+        ];
+        ("oauth", table(parts))
+    }));
     lines.push((
         "rate",
         table([
@@ -214,21 +224,21 @@ fn egress_lines(target: &Egress) -> Lines {
         OnUncertain::Repeat => "repeat",
         OnUncertain::Drop => "drop",
     };
-    // The scheme alone, so that what is shown reads back; even a host may be a token.
-    let scheme = target
-        .url
-        .expose()
-        .split_once(':')
-        .map(|(scheme, _)| scheme);
-    let scheme = scheme.unwrap_or("https");
     vec![
-        ("url", text(format_args!("{scheme}://{MASK}"))),
+        ("url", only_scheme(&target.url)),
         ("headers", Value::Table(headers)),
         ("uncertain", text(uncertain)),
         ("timeout", text(format_duration(target.timeout))),
         ("allow_private", Value::Boolean(target.allow_private)),
         ("max_answer", size(target.max_answer)),
     ]
+}
+
+/// The scheme alone, so that what is shown reads back; even a host may be a token.
+fn only_scheme(url: &Secret) -> Value {
+    let scheme = url.expose().split_once(':').map(|(scheme, _)| scheme);
+    let scheme = scheme.unwrap_or("https");
+    text(format_args!("{scheme}://{MASK}"))
 }
 
 fn hmac_table(hmac: &Hmac) -> Value {

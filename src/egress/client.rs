@@ -59,17 +59,29 @@ struct Reached {
 }
 
 impl Egress {
-    /// Clients for the configured targets. Nothing is sent yet.
+    /// Clients for the configured targets, reached directly. Nothing is sent yet.
     ///
     /// # Errors
-    /// If a target can never be sent anything, or the machine has no CA certificates for `https`.
+    /// As for [`Self::through`].
     pub fn new(
         targets: &BTreeMap<String, config::Egress>,
         clock: SharedClock,
     ) -> Result<Self, SetupError> {
+        Self::through(targets, &config::Http::default(), clock)
+    }
+
+    /// Clients for the configured targets, reached as `[http]` says. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If a target can never be sent anything, or the machine has no CA certificates for `https`.
+    pub fn through(
+        targets: &BTreeMap<String, config::Egress>,
+        http: &config::Http,
+        clock: SharedClock,
+    ) -> Result<Self, SetupError> {
         let targets = targets
             .iter()
-            .map(|(name, config)| Ok((name.clone(), Reached::new(name, config)?)))
+            .map(|(name, config)| Ok((name.clone(), Reached::new(name, config, http)?)))
             .collect::<Result<_, SetupError>>()?;
         Ok(Self { targets, clock })
     }
@@ -122,21 +134,25 @@ impl fmt::Debug for Egress {
 }
 
 impl Reached {
-    fn new(name: &str, config: &config::Egress) -> Result<Self, SetupError> {
+    fn new(name: &str, config: &config::Egress, http: &config::Http) -> Result<Self, SetupError> {
         let target = Target::new(name, config)?;
         // Whoever installed one before has decided, and any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A proxy would look the name up by itself, and nobody could say what it found.
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("cuegate/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .connect_timeout(CONNECT.min(config.timeout / 2))
             .timeout(config.timeout);
-        if !config.allow_private {
-            builder = builder.dns_resolver(PublicOnly);
-        }
-        if !target.is_encrypted() {
+        // What may be private is on this side of a proxy. A proxy looks names up by itself, and what it finds is its own to
+        // judge; a proxy that only the environment names is none that anybody chose for this.
+        builder = match http.outgoing().filter(|_| !config.allow_private) {
+            Some(proxy) => builder.proxy(proxy),
+            None if config.allow_private => builder.no_proxy(),
+            None => builder.no_proxy().dns_resolver(PublicOnly),
+        };
+        if target.is_encrypted() {
+            builder = builder.tls_certs_merge(http.ca.clone());
+        } else {
             // No certificate is ever asked for, so it does not matter whether the machine has any.
             builder = builder.tls_certs_only([]);
         }

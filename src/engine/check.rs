@@ -9,6 +9,7 @@ use super::bindings::nearest;
 use super::catalog::Catalog;
 use super::caught;
 use super::header::EGRESS;
+use super::raw_calls;
 use super::source::Source;
 use crate::model::{Diagnostic, RuleHeader};
 
@@ -37,7 +38,9 @@ pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec
         checker.node(path);
         true
     });
-    checker.findings
+    let mut findings = checker.findings;
+    findings.extend(raw_calls::findings(source));
+    findings
 }
 
 /// `egress::NAME` must be allowed when the rule is loaded, not on the day that it is used. A library is judged by the

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use rhai::{Array, Blob, Dynamic, FuncRegistration, Map, Module};
 
 use super::bindings::same_object;
-use super::convert::type_name;
+use super::convert::a_type;
 use super::moment::Time;
 use super::session::{Fallible, error};
 
@@ -108,14 +108,14 @@ fn order(a: &Dynamic, b: &Dynamic) -> Fallible<Option<Ordering>> {
     if a.is_unit() || b.is_unit() {
         let other = if a.is_unit() { b } else { a };
         return Err(error(format!(
-            "a {} cannot be compared with a missing value `()`; check `== ()` first",
-            type_name(other)
+            "{} cannot be compared with a missing value `()`; check `== ()` first",
+            a_type(other)
         )));
     }
     Err(error(format!(
-        "a {} and a {} have no order",
-        type_name(a),
-        type_name(b)
+        "{} and {} have no order",
+        a_type(a),
+        a_type(b)
     )))
 }
 
@@ -161,9 +161,9 @@ pub(super) fn equal(a: &Dynamic, b: &Dynamic, depth: usize) -> Fallible<bool> {
     }
     if a.is_variant() || b.is_variant() {
         return Err(error(format!(
-            "a {} is never equal to a {}",
-            type_name(a),
-            type_name(b)
+            "{} is never equal to {}",
+            a_type(a),
+            a_type(b)
         )));
     }
     Ok(false)

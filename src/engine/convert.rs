@@ -74,8 +74,8 @@ fn json_at(value: &Dynamic, depth: usize) -> Fallible<Value> {
         return Ok(Value::String(time.to_string()));
     }
     Err(error(format!(
-        "a {} cannot be sent: use text, numbers, true/false, lists, maps or times",
-        type_name(value)
+        "{} cannot be sent: use text, numbers, true/false, lists, maps or times",
+        a_type(value)
     )))
 }
 
@@ -99,6 +99,13 @@ pub(super) fn type_name(value: &Dynamic) -> &'static str {
         name if name.ends_with("Target") => "target of egress",
         name => record_kind(name).unwrap_or("value of this type"),
     }
+}
+
+/// The same with its article.
+pub(super) fn a_type(value: &Dynamic) -> String {
+    let name = type_name(value);
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
+    format!("{} {name}", if vowel { "an" } else { "a" })
 }
 
 /// The kind of a record by its Rust type, which ends in `::Asset>`.

@@ -18,6 +18,8 @@ mod linked;
 mod literal;
 mod moment;
 mod program;
+mod raw_calls;
+pub mod reference;
 mod session;
 mod source;
 mod wanted;

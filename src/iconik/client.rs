@@ -4,12 +4,11 @@
 //! answers are read up to a bound, because they are journaled; and a failure is named by how far the request
 //! had come, because the repeat of a write hangs on that.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -19,13 +18,11 @@ use crate::config;
 use crate::model::{Call, Method, Secret};
 
 use super::address::Address;
+use super::answer::{causes, read_json, read_reasons, unanswered};
 use super::budget::{Budget, Permit, RETRY_AFTER_MAX};
 use super::error::{CallError, SetupError};
-use super::person::{AUTH_TOKEN, sensitive};
+use super::login::{Credentials, Login, TOKEN_PATH};
 use super::queue::Share;
-
-/// The longest answer that is read, in bytes: what one step of a journal may hold.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -57,40 +54,66 @@ pub struct Account {
 pub struct IconikClient {
     http: reqwest::Client,
     address: Address,
-    auth_token: Secret,
+    login: Login,
     budget: Budget,
     clock: SharedClock,
 }
 
 impl IconikClient {
-    /// A client for the configured Iconik. Nothing is sent yet.
+    /// A client for the configured Iconik, reached directly. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// As for [`Self::through`].
+    pub fn new(config: &config::Iconik, clock: SharedClock) -> Result<Self, SetupError> {
+        Self::through(config, &config::Http::default(), clock)
+    }
+
+    /// A client for the configured Iconik, reached as `[http]` says. Nothing is sent yet.
     ///
     /// # Errors
     /// If the base URL or a credential is of no use, or the machine has no CA certificates for `https`.
-    pub fn new(config: &config::Iconik, clock: SharedClock) -> Result<Self, SetupError> {
+    pub fn through(
+        config: &config::Iconik,
+        http: &config::Http,
+        clock: SharedClock,
+    ) -> Result<Self, SetupError> {
         let address = Address::parse(&config.base_url)?;
         // Whoever installed one before has decided, and any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
-            .default_headers(headers(config)?)
+            .default_headers(HeaderMap::from_iter([(
+                ACCEPT,
+                HeaderValue::from_static("application/json"),
+            )]))
             .user_agent(concat!("cuegate/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT.min(config.timeout / 2))
             .timeout(config.timeout);
-        if !address.is_encrypted() {
+        if address.is_encrypted() {
+            builder = builder.tls_certs_merge(http.ca.clone());
+        } else {
             // No certificate is ever asked for, so it does not matter whether the machine has any.
             builder = builder.tls_certs_only([]);
         }
         if address.is_loopback() {
             builder = builder.no_proxy();
+        } else if let Some(proxy) = http.outgoing() {
+            builder = builder.proxy(proxy);
         }
         let http = builder.build().map_err(|error| SetupError::Connection {
             what: causes(&error),
         })?;
+        let token_url = address
+            .url(TOKEN_PATH)
+            .map_err(|error| SetupError::BaseUrl {
+                url: config.base_url.clone(),
+                why: error.to_string(),
+            })?;
+        let login = Login::new(config, &http, token_url)?;
         Ok(Self {
             http,
             address,
-            auth_token: config.auth_token.clone(),
+            login,
             budget: Budget::new(config.rate),
             clock,
         })
@@ -159,6 +182,27 @@ impl IconikClient {
         outcome
     }
 
+    /// Proves itself by another application token from now on. Requests that are under way keep the one before.
+    ///
+    /// # Errors
+    /// When no header can hold it, and then the one before stays.
+    pub fn replace_token(&self, token: &Secret) -> Result<(), SetupError> {
+        self.login.replace_token(token)
+    }
+
+    /// Proves itself as another application from now on.
+    ///
+    /// # Errors
+    /// When no header can hold it, and then the one before stays.
+    pub fn replace_app_id(&self, app_id: &str) -> Result<(), SetupError> {
+        self.login.replace_app_id(app_id)
+    }
+
+    /// Asks for the next OAuth token with another secret.
+    pub fn replace_client_secret(&self, secret: Secret) {
+        self.login.replace_client_secret(secret);
+    }
+
     /// The account that the credentials belong to.
     ///
     /// `GET users/v1/users/current/` answers the user that the token acts as (documented: `users`, May 2025,
@@ -194,17 +238,37 @@ impl IconikClient {
         }
     }
 
+    /// A request that was refused because the OAuth token had ended was not carried out, so it goes out once more with the
+    /// next one. A person's token has no next one.
     async fn exchange(
         &self,
         call: &Call,
         url: Url,
-        token: Option<&Secret>,
+        person: Option<&Secret>,
+    ) -> Result<Reply, CallError> {
+        let credentials = self.login.credentials().await?;
+        if let Some(token) = person {
+            let credentials = credentials.of_person(token)?;
+            return self.exchange_as(&credentials, call, url).await;
+        }
+        let outcome = self.exchange_as(&credentials, call, url.clone()).await;
+        let ended = matches!(&outcome, Err(CallError::Unauthorized { .. }));
+        if !ended || !self.login.refused(&credentials) {
+            return outcome;
+        }
+        let credentials = self.login.credentials().await?;
+        self.budget.admit(&Share::gateway()).await.used();
+        self.exchange_as(&credentials, call, url).await
+    }
+
+    async fn exchange_as(
+        &self,
+        credentials: &Credentials,
+        call: &Call,
+        url: Url,
     ) -> Result<Reply, CallError> {
         let mut request = self.http.request(http_method(call.method), url);
-        if let Some(token) = token {
-            // Instead of ours: a header of the request comes before the client's own of the same name.
-            request = request.header(AUTH_TOKEN, sensitive(token)?);
-        }
+        request = request.headers(credentials.headers());
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -223,7 +287,7 @@ impl IconikClient {
             });
         }
         let retry_after = self.retry_after(response.headers());
-        let body = self.read_reasons(response, token).await;
+        let body = read_reasons(response, credentials).await;
         Err(CallError::from_answer(status, retry_after, &body))
     }
 
@@ -256,19 +320,6 @@ impl IconikClient {
         let wait = Duration::try_from(date.duration_since(self.clock.now())).unwrap_or_default();
         Some(wait.min(RETRY_AFTER_MAX))
     }
-
-    /// As much of an unsuccessful answer as arrives and fits; the status says the rest. Should it repeat the
-    /// token, the token is taken out, because reasons are journaled and shown.
-    async fn read_reasons(&self, response: Response, token: Option<&Secret>) -> String {
-        let (Ok(bytes) | Err(ReadError::Broken(bytes, _) | ReadError::TooLarge(bytes))) =
-            read(response).await;
-        let text = String::from_utf8_lossy(&bytes);
-        let tokens = [Some(&self.auth_token), token].into_iter().flatten();
-        let tokens = tokens.filter(|token| !token.expose().is_empty());
-        tokens.fold(text.into_owned(), |text, token| {
-            text.replace(token.expose(), "***")
-        })
-    }
 }
 
 impl fmt::Debug for IconikClient {
@@ -277,107 +328,6 @@ impl fmt::Debug for IconikClient {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
-}
-
-/// Why a body is not there in full, with what there is of it.
-enum ReadError {
-    Broken(Vec<u8>, reqwest::Error),
-    TooLarge(Vec<u8>),
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > ANSWER_BYTES_MAX => {
-                return Err(ReadError::TooLarge(bytes));
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes),
-            Err(error) => return Err(ReadError::Broken(bytes, error)),
-        }
-    }
-}
-
-async fn read_json(response: Response) -> Result<Value, CallError> {
-    let status = response.status().as_u16();
-    let uncertain = |what: String| CallError::Uncertain {
-        status: Some(status),
-        what,
-    };
-    let bytes = read(response).await.map_err(|error| match error {
-        ReadError::TooLarge(_) => CallError::TooLarge {
-            status,
-            limit_bytes: ANSWER_BYTES_MAX,
-        },
-        ReadError::Broken(bytes, error) => uncertain(format!(
-            "its answer {status} broke off after {} bytes: {}",
-            bytes.len(),
-            causes(&error)
-        )),
-    })?;
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| uncertain(format!("its answer {status} is not JSON: {error}")))
-}
-
-/// What a request without an answer means.
-fn unanswered(error: &reqwest::Error) -> CallError {
-    let what = causes(error);
-    if error.is_builder() {
-        CallError::Malformed { what }
-    } else if error.is_connect() {
-        CallError::NotSent { what }
-    } else if error.is_timeout() {
-        CallError::Uncertain {
-            status: None,
-            what: format!("no answer in time: {what}"),
-        }
-    } else {
-        CallError::Uncertain { status: None, what }
-    }
-}
-
-/// An error and what caused it, in one line, without the URL: its query is nobody's business.
-fn causes(error: &reqwest::Error) -> String {
-    let mut line = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Many wrappers repeat what they wrap.
-        if !line.contains(&text) {
-            if !line.is_empty() {
-                line.push_str(": ");
-            }
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    if line.is_empty() {
-        line.push_str("unknown trouble");
-    }
-    line
-}
-
-fn headers(config: &config::Iconik) -> Result<HeaderMap, SetupError> {
-    let secret = |key: &'static str, text: &str| {
-        let mut value = HeaderValue::from_str(text).map_err(|_| SetupError::Credential { key })?;
-        value.set_sensitive(true);
-        Ok(value)
-    };
-    Ok(HeaderMap::from_iter([
-        (ACCEPT, HeaderValue::from_static("application/json")),
-        (
-            HeaderName::from_static("app-id"),
-            secret("iconik.app_id", &config.app_id)?,
-        ),
-        (
-            AUTH_TOKEN,
-            secret("iconik.auth_token", config.auth_token.expose())?,
-        ),
-    ]))
 }
 
 fn http_method(method: Method) -> reqwest::Method {

@@ -40,7 +40,7 @@ pub enum CallError {
     },
     /// Iconik does not know the credentials (401). Nothing happened, and nothing else will.
     #[error(
-        "Iconik does not accept the credentials (401): {message}; check iconik.app_id and iconik.auth_token"
+        "Iconik does not accept the credentials (401): {message}; check the credentials under [iconik]"
     )]
     Unauthorized {
         /// Iconik's reasons in one line.

@@ -5,11 +5,12 @@
 //! Iconik counts by credentials and not by caller.
 
 mod address;
+mod answer;
 mod budget;
 mod client;
 mod error;
+mod login;
 mod pause;
-mod person;
 mod queue;
 mod windows;
 

@@ -188,7 +188,7 @@ mod tests {
         headers
     }
 
-    /// The senders may be 192.0.2.0/24 and 2001:db8::7; 10.0.0.0/8 and fd00::/8 are proxies.
+    /// The senders may be `192.0.2.0/24` and `2001:db8::7`; `10.0.0.0/8` and `fd00::/8` are proxies.
     fn ask(peer: &str, lines: &[(&'static str, &str)]) -> Result<(), AddressError> {
         let peer = Peer(peer.parse().expect("an address"));
         let forwarded = Forwarded::of(&headers(lines));

@@ -225,7 +225,13 @@ impl Event {
     /// The body of an event of kind `other`: what it is and what it is about, as far as that is known, and the whole
     /// message.
     pub fn other_body(kind: Option<&str>, object: Option<&str>, message: Value) -> Value {
-        serde_json::json!({ "type": kind, "object_id": object, "data": message })
+        let parts = [
+            ("type", kind.map(Value::from)),
+            ("object_id", object.map(Value::from)),
+            ("data", Some(message)),
+        ];
+        let parts = parts.map(|(key, value)| (key.to_owned(), value.unwrap_or_default()));
+        Value::Object(parts.into_iter().collect())
     }
 
     /// Text at `key` of the body's top level.

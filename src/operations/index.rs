@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use crate::model::Method;
 
-use super::{Operation, all};
+use super::{OPEN, Operation, all};
 
 /// How many suggestions are worth reading.
 const NEAREST_MAX: usize = 3;
@@ -80,6 +80,41 @@ pub fn nearest(method: Method, path: &str) -> Vec<&'static Operation> {
     nearest.extend(similar.into_iter().map(|(_, operation)| operation));
     nearest.truncate(NEAREST_MAX);
     nearest
+}
+
+/// The operations that a call may be whose path has [`OPEN`] in the segments that are not known yet, the likeliest first.
+/// Without any, it is one at most.
+pub(super) fn candidates(method: Method, path: &str) -> Vec<&'static Operation> {
+    let path = segments(path);
+    if !path.iter().any(|segment| segment.contains(OPEN)) {
+        return matching(method, &path).into_iter().collect();
+    }
+    let is_open = |segment: &str| segment.contains(OPEN);
+    let known = PATTERNS.get(&(method, path.len()));
+    let mut found: Vec<(Vec<bool>, usize, &Operation)> = Vec::new();
+    for pattern in known.into_iter().flatten() {
+        let mut ids = Vec::new();
+        let mut words = 0;
+        let matches = pattern.segments.iter().zip(&path).all(|(known, given)| {
+            let id = is_placeholder(known);
+            if is_open(given) {
+                words += usize::from(!id);
+                return true;
+            }
+            ids.push(id);
+            id && !given.is_empty() || known == given
+        });
+        if matches {
+            found.push((ids, words, pattern.operation));
+        }
+    }
+    // Where a word and an id are both possible for what is written out, the word is meant; for what is open, the id.
+    found.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+    let best = found.first().map(|(ids, ..)| ids.clone());
+    let found = found
+        .into_iter()
+        .filter(|(ids, ..)| Some(ids) == best.as_ref());
+    found.map(|(.., operation)| operation).collect()
 }
 
 fn matching(method: Method, path: &[&str]) -> Option<&'static Operation> {

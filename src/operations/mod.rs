@@ -2,28 +2,32 @@
 //!
 //! Only data, so that the engine can name a missing permission, the runner can decide what may be repeated,
 //! and the simulator can tell an unknown path from an unknown object. The tables are the operations of
-//! Iconik's OpenAPI documents of May 2025, one file for each of its services. Left out, and therefore unknown
-//! to rules, is what no scope stands for: everything below `auth` and the logins of shares (their answers
-//! hold tokens); webhooks and the definitions of custom actions, read or written (their static headers hold the
-//! secrets that senders are known by); writes to settings, automations and statistics; the definitions of
-//! service accounts (they hold addresses and credentials); how users log in.
+//! Iconik's OpenAPI documents of May 2025, one file for each of its services (two for `files`), and in `listed`
+//! what has come since. Left out, and therefore unknown to rules, is what no scope stands for: everything below
+//! `auth` and the logins of shares (their answers hold tokens); webhooks and the definitions of custom actions, read or
+//! written (their static headers hold the secrets that senders are known by); writes to settings, automations and
+//! statistics; the definitions of service accounts (they hold addresses and credentials); how users log in.
 
 mod acls;
 mod assets;
 mod automations;
 mod files;
+mod fitting;
 mod index;
 mod jobs;
+mod listed;
 mod look_ups;
 mod metadata;
 mod scope;
 mod search;
 mod settings;
 mod stats;
+mod storages;
 mod transcode;
 mod users;
 mod users_notifications;
 
+pub use fitting::{Given, Misfit, OPEN, misfit};
 pub use index::{find, nearest};
 pub use look_ups::{Filter, LookUp, Made, Proof, Seek, look_up, look_up_of};
 pub use scope::scopes;
@@ -48,6 +52,17 @@ pub struct Operation {
     pub required: &'static [&'static str],
     /// The keys that its body may have besides; empty where the body is free or there is none.
     pub optional: &'static [&'static str],
+    /// How we know of it.
+    pub source: Source,
+}
+
+/// How we know of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Iconik's OpenAPI documents of May 2025.
+    Documents2025,
+    /// A list of 2026 that a third party made of Iconik's: methods and paths alone.
+    Listed2026,
 }
 
 /// What may be done after an outcome that does not prove that nothing happened.
@@ -63,13 +78,14 @@ pub enum RepeatClass {
     Acting,
 }
 
-/// Every operation, service by service, in the order of their paths.
+/// Every operation, service by service, in the order of their paths; what has come since 2025 at the end.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
     [
         acls::OPERATIONS,
         assets::OPERATIONS,
         automations::OPERATIONS,
         files::OPERATIONS,
+        storages::OPERATIONS,
         jobs::OPERATIONS,
         metadata::OPERATIONS,
         search::OPERATIONS,
@@ -78,6 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         transcode::OPERATIONS,
         users::OPERATIONS,
         users_notifications::OPERATIONS,
+        listed::OPERATIONS,
     ]
     .into_iter()
     .flatten()
@@ -121,6 +138,7 @@ const fn safe(method: Method, path: &'static str, required: Keys, optional: Keys
         class: RepeatClass::Safe,
         required,
         optional,
+        source: Source::Documents2025,
     }
 }
 
@@ -138,6 +156,7 @@ const fn idempotent(
         class: RepeatClass::Idempotent,
         required,
         optional,
+        source: Source::Documents2025,
     }
 }
 

@@ -110,6 +110,9 @@ impl Door {
             }) => return Ok(answered(status, body, retry_after)),
             trouble => trouble,
         };
+        if (method, path) == ("POST", super::oauth::TOKEN) {
+            return Ok(self.issue(&parts.headers, &body));
+        }
         let Some(caller) = self.caller(visit, &parts.headers) else {
             return Ok(Refusal::unauthorized().into_response());
         };

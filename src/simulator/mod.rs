@@ -34,6 +34,7 @@ mod logs;
 mod media;
 mod metadata;
 mod notifications;
+mod oauth;
 mod operation;
 mod options;
 mod paging;

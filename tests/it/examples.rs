@@ -1,25 +1,16 @@
 //! Every function that rules can see is shown by an example, and every example is run here, against an Iconik
 //! over HTTP, so that the documentation cannot say what is not so.
-//!
-//! What is no call of Iconik is answered as the gateway would: a sleep with its end, an event that was waited for
-//! with one, a job with what Iconik says of it, `state` from a map, another system with a canned answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use cuegate::clock::SystemClock;
-use cuegate::config;
-use cuegate::engine::{self, EngineLimits, FunctionDoc, Moment, Outcome, Rule};
-use cuegate::iconik::{CallError, IconikClient};
-use cuegate::model::{
-    Answer, Call, Effect, Event, EventKey, EventKind, Method, RuleFile, RuleSet, RuleSetId,
-    SourceName, StateAccess, Step,
-};
+use cuegate::engine::{self, FunctionDoc, Outcome, Rule};
+use cuegate::iconik::IconikClient;
+use cuegate::model::{Effect, EgressCall, Event, EventKey, EventKind, Method, SourceName, Step};
 use cuegate::operations;
-use cuegate::simulator::{Seed, Simulator, SimulatorOptions};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+
+use super::driven::{self, Outside, began, calls, client};
 
 const ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000001";
 const OTHER_ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000002";
@@ -28,15 +19,7 @@ const COLLECTION: &str = "44444444-dddd-4ddd-8ddd-000000000001";
 /// More calls than any example makes.
 const CALLS_MAX: usize = 20;
 
-const LIMITS: EngineLimits = EngineLimits {
-    operations: 100_000,
-    string_bytes: 16 * 1024,
-    elements: 2_000,
-    source_bytes: 32 * 1024,
-    log_bytes: 64 * 1024,
-};
-
-fn seed() -> Seed {
+fn seed() -> Value {
     let fields = [
         ("owner", "string", false),
         ("keywords", "tag_cloud", true),
@@ -52,7 +35,7 @@ fn seed() -> Seed {
         .iter()
         .map(|(name, kind, multi)| json!({ "name": name, "label": name, "field_type": kind, "multi": multi }))
         .collect();
-    let seed = json!({
+    json!({
         "fields": fields,
         "views": [{ "id": "22222222-bbbb-4bbb-8bbb-000000000002", "name": "Rights", "view_fields": names }],
         "collections": [{
@@ -67,8 +50,7 @@ fn seed() -> Seed {
             "id": "55555555-eeee-4eee-8eee-000000000001", "asset_id": ASSET, "segment_type": "MARKER",
             "time_start_milliseconds": 1_000, "time_end_milliseconds": 9_000,
         }],
-    });
-    serde_json::from_value(seed).expect("the seed is well formed")
+    })
 }
 
 fn event() -> Arc<Event> {
@@ -92,162 +74,26 @@ fn event() -> Arc<Event> {
 }
 
 fn rule(example: &str, allow: &[&str]) -> Rule {
-    let source = format!(
+    driven::rule(format!(
         "rule(#{{ on: [\"assets/*/*\"], allow: {} }});\nfn run(event) {{\n{example}\n}}\n",
         json!(allow)
-    );
-    let files = vec![RuleFile {
-        path: "example.rhai".to_owned(),
-        source,
-    }];
-    let compiled = engine::compile(&files, &json!({}), &LIMITS);
-    let shown: Vec<String> = compiled
-        .diagnostics
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert!(shown.is_empty(), "{}", shown.join("\n"));
-    let set = RuleSet {
-        id: RuleSetId::from("set"),
-        files,
-        rules: compiled.rules,
-        site: "https://iconik.test".to_owned(),
-        vars: json!({}),
-    };
-    let program = set
-        .program(&set.rules[0].rule)
-        .expect("the rule is in the set");
-    Rule::load(Arc::new(program), &LIMITS).expect("it compiled before")
-}
-
-/// When every example begins, and each of its answers comes a second later: the requests are then always the same.
-fn began() -> Timestamp {
-    "2026-03-01T12:00:00Z".parse().expect("a time")
+    ))
 }
 
 /// Advances a rule to its end, as the runner does; the journal and the end.
 async fn drive(rule: &Rule, client: &IconikClient) -> (Vec<Step>, Outcome) {
-    let event = event();
-    let moment = Moment::of_run(began());
-    let mut outside = Outside {
-        client,
-        state: BTreeMap::new(),
-        now: began(),
-    };
-    let mut journal: Vec<Step> = Vec::new();
-    while journal.len() <= CALLS_MAX {
-        let outcome = rule
-            .advance(&moment, &event, Arc::from(journal.clone()))
-            .outcome;
-        let Outcome::Effect(effect) = outcome else {
-            return (journal, outcome);
-        };
-        outside.now += SignedDuration::from_secs(1);
-        journal.push(Step {
-            number: u32::try_from(journal.len()).expect("an example is short"),
-            digest: effect.digest(),
-            answer: outside.answer(&effect).await,
-            effect,
-        });
+    fn desk(call: &EgressCall) -> Value {
+        assert_eq!(call.target, "desk");
+        json!({ "ok": true })
     }
-    panic!("it makes more than {CALLS_MAX} calls");
-}
-
-/// Everything that an example can reach.
-struct Outside<'a> {
-    client: &'a IconikClient,
-    state: BTreeMap<String, Value>,
-    now: Timestamp,
-}
-
-impl Outside<'_> {
-    async fn answer(&mut self, effect: &Effect) -> Answer {
-        let (status, body) = match effect {
-            Effect::Call(call) => self.call(call).await,
-            Effect::Sleep(sleep) => {
-                self.now = self.now.max(sleep.until);
-                (200, Value::Null)
-            }
-            Effect::WaitForEvent(wait) => {
-                let came = event();
-                assert!(wait.is_met_by(&came), "{effect} is not met");
-                (200, json!(&*came))
-            }
-            Effect::WaitForJob(wait) => {
-                let (status, job) = self.call(&reading(&wait.job)).await;
-                let ended = job["status"] != "STARTED";
-                (status, if ended { job } else { Value::Null })
-            }
-            Effect::State(call) => (200, self.access(&call.key, &call.access)),
-            Effect::Egress(call) => {
-                assert_eq!(call.target, "desk");
-                let headers = json!({ "content-type": "application/json" });
-                (200, json!({ "headers": headers, "body": { "ok": true } }))
-            }
-        };
-        Answer {
-            status,
-            body,
-            at: self.now,
-        }
-    }
-
-    async fn call(&self, call: &Call) -> (u16, Value) {
-        match self.client.send(call).await {
-            Ok(reply) => (reply.status, reply.body),
-            Err(CallError::Refused { status, body, .. }) => (status, body),
-            Err(error) => panic!("{} {}: {error}", call.method, call.path),
-        }
-    }
-
-    fn access(&mut self, key: &str, access: &StateAccess) -> Value {
-        let before = self.state.get(key).cloned().unwrap_or_default();
-        let (after, answer) = match access {
-            StateAccess::Get => return before,
-            StateAccess::Delete => {
-                return self.state.remove(key).is_some().into();
-            }
-            StateAccess::Set { value, .. } => (value.clone(), Value::Null),
-            StateAccess::Add { amount, .. } => {
-                let sum = Value::from(before.as_i64().unwrap_or_default() + amount);
-                (sum.clone(), sum)
-            }
-            StateAccess::SetIf {
-                expected, value, ..
-            } => {
-                if before != *expected {
-                    return false.into();
-                }
-                (value.clone(), true.into())
-            }
-        };
-        self.state.insert(key.to_owned(), after);
-        answer
-    }
-}
-
-fn reading(job: &str) -> Call {
-    Call {
-        method: Method::Get,
-        path: format!("jobs/v1/jobs/{job}/"),
-        query: BTreeMap::new(),
-        body: None,
-        cacheable: false,
-        position: None,
-    }
+    Outside::new(client, desk, CALLS_MAX)
+        .drive(rule, &event())
+        .await
 }
 
 /// Every scope, that of the one target of the examples included.
 fn every_scope() -> Vec<&'static str> {
     operations::scopes().chain(["egress:desk"]).collect()
-}
-
-/// The calls of Iconik in a journal.
-fn calls(journal: &[Step]) -> impl Iterator<Item = &Call> {
-    journal.iter().filter_map(|step| match &step.effect {
-        Effect::Call(call) => Some(call),
-        _ => None,
-    })
 }
 
 /// The scopes that a function says it needs.
@@ -276,14 +122,7 @@ async fn every_example_does_what_it_shows() {
     let scopes = every_scope();
     let mut wrong = Vec::new();
     for function in engine::functions() {
-        let options = SimulatorOptions {
-            seed: Some(seed()),
-            index_lag: Duration::ZERO,
-            ..SimulatorOptions::default()
-        };
-        let simulator = Simulator::start(options, Arc::new(SystemClock))
-            .await
-            .expect("the seed can be planted");
+        let simulator = driven::iconik(seed()).await;
         let client = client(&simulator);
         let needed = needed(function);
         let (journal, outcome) = drive(&rule(function.example, &scopes), &client).await;
@@ -317,16 +156,7 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
         if needed.is_empty() {
             continue;
         }
-        let simulator = Simulator::start(
-            SimulatorOptions {
-                seed: Some(seed()),
-                index_lag: Duration::ZERO,
-                ..SimulatorOptions::default()
-            },
-            Arc::new(SystemClock),
-        )
-        .await
-        .unwrap();
+        let simulator = driven::iconik(seed()).await;
         let (journal, outcome) = drive(&rule(function.example, &[]), &client(&simulator)).await;
         let Outcome::Failed(failure) = outcome else {
             panic!("{} was allowed: {outcome:?}", function.signature);
@@ -346,20 +176,6 @@ async fn a_function_that_needs_a_scope_is_refused_without_it() {
     }
 }
 
-fn client(simulator: &Simulator) -> IconikClient {
-    let config = config::Iconik {
-        base_url: simulator.base_url(),
-        app_id: "demo".to_owned(),
-        auth_token: cuegate::model::Secret::new("demo"),
-        rate: config::Rate {
-            per_second: 10_000,
-            per_20s: 200_000,
-        },
-        ..config::Iconik::default()
-    };
-    IconikClient::new(&config, Arc::new(SystemClock)).expect("a client can be made")
-}
-
 /// Every request of every example, in order, as `METHOD path query body`.
 async fn requests() -> String {
     let scopes = every_scope();
@@ -367,14 +183,7 @@ async fn requests() -> String {
         .expect("the pattern is a literal");
     let mut text = format!("binding version {}\n", engine::BINDING_VERSION);
     for function in engine::functions() {
-        let options = SimulatorOptions {
-            seed: Some(seed()),
-            index_lag: Duration::ZERO,
-            ..SimulatorOptions::default()
-        };
-        let simulator = Simulator::start(options, Arc::new(SystemClock))
-            .await
-            .expect("the seed can be planted");
+        let simulator = driven::iconik(seed()).await;
         let (journal, _) = drive(&rule(function.example, &scopes), &client(&simulator)).await;
         text.push_str(&format!("\n{:?} {}\n", function.place, function.signature));
         for step in journal {
@@ -496,13 +305,7 @@ const SEARCHES: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn a_search_finds_in_iconik_what_it_says() {
-    let options = SimulatorOptions {
-        seed: Some(seed()),
-        ..SimulatorOptions::default()
-    };
-    let simulator = Simulator::start(options, Arc::new(SystemClock))
-        .await
-        .expect("the seed can be planted");
+    let simulator = driven::iconik(seed()).await;
     let client = client(&simulator);
     for (search, wanted) in SEARCHES {
         let script = format!(

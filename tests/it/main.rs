@@ -3,8 +3,10 @@
 mod acceptance;
 mod admin_api;
 mod architecture;
+mod automations;
 mod commands;
 mod crash;
+mod driven;
 mod engine;
 mod examples;
 mod gateway;

@@ -1,29 +1,18 @@
-//! `docs/functions.md` says what the program has, because it is made from what the program registers.
+//! `docs/functions.md` says what the program has, because it is made from what the program registers; so are the page for
+//! browsers and the definitions for editors.
 //!
 //! The test compares the committed page with the registrations; `CUEGATE_BLESS=1` writes the page anew.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use cuegate::engine::{self, FunctionDoc, Place};
+use cuegate::engine::{self, reference};
 use serde_json::Value;
-
-const OPENING: &str = "\
-# Functions that rules can use
-
-This page is generated from what the program registers; `CUEGATE_BLESS=1 cargo test --test it reference` writes it anew.
-Each example is the body of a `fn run(event)` and runs as a test. [rules.md](rules.md) explains how a rule is built.
-
-Rhai's own functions for texts, numbers, arrays and maps are there as well, described in
-[the Rhai book](https://rhai.rs/book/), except that `eval` and imports from outside `rules/lib` are not, and that order
-comparisons are strict: values of different kinds, or `()`, are an error, never `false`.
-";
 
 #[test]
 fn the_reference_lists_every_function_that_rules_can_see() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/functions.md");
-    let wanted = reference(engine::functions());
+    let wanted = reference::markdown();
     if std::env::var_os("CUEGATE_BLESS").is_some() {
         fs::write(&path, &wanted).expect("docs/ is writable");
     }
@@ -101,45 +90,6 @@ fn the_keys_of_every_kind_of_object_are_those_of_iconiks_documents() {
     assert_eq!(compared, 12, "every kind of object was compared");
 }
 
-fn reference(functions: &[FunctionDoc]) -> String {
-    let mut sorted: Vec<&FunctionDoc> = functions.iter().collect();
-    // Stable: inside its place a function stays where it was registered.
-    sorted.sort_by_key(|doc| doc.place);
-    let mut page = OPENING.to_owned();
-    let mut place = None;
-    for doc in sorted {
-        if place != Some(doc.place) {
-            place = Some(doc.place);
-            let _ = writeln!(page, "\n## {}", heading(doc.place));
-        }
-        let about = doc.about.trim_end();
-        let _ = write!(
-            page,
-            "\n### `{}`\n\n{about}\n\n```rhai\n{}\n```\n",
-            written(doc),
-            doc.example.trim()
-        );
-    }
-    page
-}
-
-fn heading(place: Place) -> String {
-    match place {
-        Place::Top => "Called by name".to_owned(),
-        Place::Module(name) => format!("`{name}`"),
-        Place::Type(name) => format!("On {name}"),
-    }
-}
-
-/// As a rule writes it.
-fn written(doc: &FunctionDoc) -> String {
-    match doc.place {
-        Place::Top => doc.signature.to_owned(),
-        Place::Module(name) => format!("{name}::{}", doc.signature),
-        Place::Type(_) => format!(".{}", doc.signature),
-    }
-}
-
 fn first_difference<'a>(committed: &'a str, wanted: &'a str) -> Option<(&'a str, &'a str)> {
     let ended = std::iter::repeat("");
     let lines = committed
@@ -148,4 +98,75 @@ fn first_difference<'a>(committed: &'a str, wanted: &'a str) -> Option<(&'a str,
         .zip(wanted.lines().chain(ended));
     let longest = committed.lines().count().max(wanted.lines().count());
     lines.take(longest).find(|(old, new)| old != new)
+}
+
+#[test]
+fn the_page_for_browsers_holds_every_function_and_leads_to_every_section() {
+    let page = reference::html();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    for doc in engine::functions() {
+        let signature = doc
+            .signature
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        assert!(
+            page.contains(&format!("{signature}</code></h3>")),
+            "{signature}"
+        );
+    }
+    let links: Vec<&str> = page
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(links.len(), page.matches("<h2 id=").count(), "{links:?}");
+    for link in links {
+        assert_eq!(
+            page.matches(&format!("<h2 id=\"{link}\">")).count(),
+            1,
+            "{link}"
+        );
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("http://"),
+        "it needs nothing else"
+    );
+}
+
+#[test]
+fn the_definitions_for_editors_hold_every_function_once() {
+    let files = reference::definitions();
+    let name = regex::Regex::new(
+        r"^fn (get )?[a-z_0-9]+\(((this: [A-Z]\w*|[a-z_0-9]+: \?)(, [a-z_0-9]+: \?)*)?\) -> \?;$",
+    )
+    .expect("the pattern is a literal");
+    let mut defined = 0;
+    for (file, text) in &files {
+        let module = file.strip_suffix(".d.rhai").expect("a definition file");
+        assert!(text.starts_with(&format!("module {module};\n")), "{file}");
+        for line in text
+            .lines()
+            .skip(1)
+            .filter(|line| !line.is_empty() && !line.starts_with("///"))
+        {
+            assert!(name.is_match(line), "{file}: {line}");
+            defined += 1;
+        }
+    }
+    assert_eq!(defined, engine::functions().len());
+    let own = &files["iconik.d.rhai"];
+    assert!(
+        own.contains("fn post(path: ?, body: ?, query: ?) -> ?;"),
+        "{own}"
+    );
+    let of_values = &files["static.d.rhai"];
+    assert!(
+        of_values.contains("fn get title(this: Asset) -> ?;"),
+        "{of_values}"
+    );
+    assert!(
+        of_values.contains("fn metadata(this: Asset, view: ?) -> ?;"),
+        "{of_values}"
+    );
 }

@@ -147,7 +147,6 @@ fn an_override_is_named_by_its_variable() {
 fn what_this_version_does_not_carry_out_is_refused_by_name() {
     for text in [
         "[alerts]\n",
-        "[http]\n",
         "store.url = \"postgres://me:hunter2@db/cuegate\"",
         "rules.new_destructive = \"shadow\"",
         "sandbox.require = [\"seccomp\"]",

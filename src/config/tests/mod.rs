@@ -2,6 +2,7 @@
 
 mod admin;
 mod excerpts;
+mod logins;
 mod messages;
 mod mutations;
 mod sections;
@@ -56,6 +57,8 @@ fn an_empty_file_and_the_example_are_the_defaults() {
 fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("signed-secrets.txt"), "new\nold\n").unwrap();
+    let authority = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+    std::fs::write(directory.path().join("ca.pem"), authority.cert.pem()).unwrap();
     let environment = environment(&[
         ("ICONIK_APP_ID", "app"),
         ("ICONIK_AUTH_TOKEN", "token"),
@@ -92,6 +95,8 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     config.egress.clear();
     config.vars.clear();
     assert_eq!(config.server.admin_tokens.len(), 1);
+    assert_eq!(config.http.ca.len(), 1);
+    config.http = crate::config::Http::default();
     config.server.public_url = None;
     config.server.admin_tokens.clear();
     assert!(config.server.seal_key.take().is_some());
@@ -335,7 +340,7 @@ fn credentials_are_asked_for_only_when_they_are_needed() {
     assert_eq!(error.findings().len(), 1);
     insta::assert_snapshot!(error, @r#"
     error: `iconik.app_id` is missing: Iconik answers nobody without it
-      help: add `app_id = "${ICONIK_APP_ID}"` or `app_id_file = "path"` to [iconik], or set CUEGATE__ICONIK__APP_ID
+      help: add `app_id = "${ICONIK_APP_ID}"` or `app_id_file = "path"` to [iconik], or set CUEGATE__ICONIK__APP_ID; or log in by `oauth`
     "#);
     let config = parse("[iconik]\nauth_token = \"t0ken\"\napp_id = \"a\"").unwrap();
     config.require_credentials().unwrap();

@@ -328,3 +328,44 @@ async fn a_target_that_is_not_configured_does_not_exist() {
     assert_eq!(egress.on_uncertain("desk"), Some(OnUncertain::Park));
     assert!(!format!("{egress:?}").contains("127.0.0.1"));
 }
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_public_targets_and_not_for_private_ones() {
+    let proxy = serve(|_, uri: Uri, headers: Headers, _| {
+        let proof = headers.get("proxy-authorization").is_some();
+        json!({ "asked": uri.to_string(), "proof": proof }).to_string()
+    })
+    .await;
+    let here = serve(|_, _, _, _| "direct").await;
+    let http = config::Http {
+        proxy: Some(Secret::new(proxy.replace("http://", "http://me:pass@"))),
+        ..config::Http::default()
+    };
+    let through = |config: config::Egress| {
+        let clock = ManualClock::at(NOW.parse().expect("a time"));
+        let targets = BTreeMap::from([("desk".to_owned(), config)]);
+        Egress::through(&targets, &http, Arc::new(clock)).expect("it can be set up")
+    };
+    // Nobody but the proxy could know this name.
+    let public = config::Egress {
+        allow_private: false,
+        ..config("http://desk.invalid/in")
+    };
+    let reply = through(public).send(&call(Method::Get, "")).await;
+    let body = reply.expect("the proxy answers").body;
+    let said: Value = serde_json::from_str(body.as_str().expect("text")).expect("JSON");
+    assert_eq!(
+        said,
+        json!({ "asked": "http://desk.invalid/in", "proof": true })
+    );
+    let reply = through(config(&here)).send(&call(Method::Get, "")).await;
+    assert_eq!(reply.expect("it answers").body, json!("direct"));
+    // An address that is written out is refused, whatever stands in between.
+    let private = config::Egress {
+        allow_private: false,
+        ..config("http://127.0.0.1:1/")
+    };
+    let targets = BTreeMap::from([("desk".to_owned(), private)]);
+    let clock = ManualClock::at(NOW.parse().expect("a time"));
+    Egress::through(&targets, &http, Arc::new(clock)).expect_err("it is private");
+}

@@ -11,7 +11,7 @@ use super::super::session::{Fallible, Session, SharedSession, error};
 use super::super::wanted::SEARCH_PATH;
 use super::event::nearest;
 use crate::model::{Answer, Call, DeadClass, Effect, Method};
-use crate::operations;
+use crate::operations::{self, Given};
 
 /// Marks the map of a refused call, so that an error nobody caught is told from a `throw` of the script.
 pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
@@ -160,23 +160,41 @@ impl Request {
     }
 
     fn step(self, session: &SharedSession, here: Here) -> Fallible<Answer> {
+        fits(&here, session, &self.0)?;
         permit(&here, session, &self.0)?;
         perform(session, here, Effect::Call(self.0))
     }
 }
 
-/// Ends the run where the operation is unknown or the header does not allow it. The door checks again; this
+/// Ends the run where the operation is unknown, or a key of the body is missing or misspelt: the next run would do
+/// the same.
+fn fits(here: &Here, session: &SharedSession, call: &Call) -> Fallible<()> {
+    let keys: Vec<&str> = match &call.body {
+        Some(Value::Object(fields)) => fields.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let given = match &call.body {
+        None => Given::Nothing,
+        Some(Value::Object(_)) => Given::Keys(&keys),
+        Some(_) => Given::NoMap,
+    };
+    match operations::misfit(call.method, &call.path, given) {
+        Some(wrong) => Err(session.fail(
+            here.clone(),
+            DeadClass::ScriptError,
+            wrong.message,
+            wrong.hint,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Ends the run where the header does not allow the operation. The door checks again; this
 /// check is the one that knows the line.
 fn permit(here: &Here, session: &SharedSession, call: &Call) -> Fallible<()> {
-    let Some(operation) = operations::find(call.method, &call.path) else {
-        let near = operations::nearest(call.method, &call.path);
-        let hint = near
-            .first()
-            .map(|near| format!("did you mean {} {}?", near.method, near.path));
-        let message = format!("Iconik has no operation {} {}", call.method, call.path);
-        return Err(session.fail(here.clone(), DeadClass::ScriptError, message, hint));
-    };
-    let Some(scope) = operation.scope else {
+    let Some((operation, scope)) = operations::find(call.method, &call.path)
+        .and_then(|operation| Some((operation, operation.scope?)))
+    else {
         return Ok(());
     };
     let allow = &session.program().allow;

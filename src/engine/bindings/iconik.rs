@@ -4,6 +4,7 @@ use rhai::{Dynamic, Map, NativeCallContext};
 
 use super::super::catalog::{FunctionDoc, Place, Registry};
 use super::super::convert::{to_dynamic, to_json};
+use super::super::raw_calls::canonical;
 use super::super::session::{Fallible, error};
 use super::call::Request;
 use crate::model::Method;
@@ -22,6 +23,7 @@ fn doc(signature: &'static str, about: &'static str, example: &'static str) -> F
 pub(super) fn register(registry: &mut Registry) {
     register_reads(registry);
     register_writes(registry);
+    register_deletes(registry);
 }
 
 fn register_reads(registry: &mut Registry) {
@@ -45,7 +47,8 @@ fn register_reads(registry: &mut Registry) {
 
 fn register_writes(registry: &mut Registry) {
     const ABOUT: &str = "Sends a body to any path below `/API/` that the table of operations knows, under the same permissions as \
-                         the functions.";
+                         the functions. An unknown path or method, a missing key and a misspelt one are errors: when the rule is \
+                         checked if they stand in it, else when it runs.";
     const WITH_QUERY: &str = "The same with query parameters.";
     const WRITES: [(Method, [&str; 2], [&str; 2]); 3] = [
         (
@@ -87,6 +90,9 @@ fn register_writes(registry: &mut Registry) {
             },
         );
     }
+}
+
+fn register_deletes(registry: &mut Registry) {
     registry.add(
         doc(
             "delete(path)",
@@ -94,6 +100,29 @@ fn register_writes(registry: &mut Registry) {
             "iconik::delete(`assets/v1/assets/${event.asset_id}/`);",
         ),
         |context: Context<'_>, path: &str| raw(&context, Method::Delete, path, None, None),
+    );
+    registry.add(
+        doc(
+            "delete(path, body)",
+            "The same with a body, which deletions of many things take; `()` stands for none.",
+            "iconik::delete(\"assets/v1/favorites/\", #{ object_ids: [event.asset_id], object_type: \"assets\" });",
+        ),
+        |context: Context<'_>, path: &str, body: Dynamic| {
+            let body = Some(&body).filter(|body| !body.is_unit());
+            raw(&context, Method::Delete, path, body, None)
+        },
+    );
+    registry.add(
+        doc(
+            "delete(path, body, query)",
+            "The same with query parameters.",
+            "let mark = iconik::asset(event.asset_id).create_segment(#{ segment_type: \"MARKER\", time_start_milliseconds: 0, time_end_milliseconds: 40 });\n\
+             iconik::delete(`assets/v1/assets/${event.asset_id}/segments/${mark.id}/`, (), #{ soft_delete: true });",
+        ),
+        |context: Context<'_>, path: &str, body: Dynamic, query: Map| {
+            let body = Some(&body).filter(|body| !body.is_unit());
+            raw(&context, Method::Delete, path, body, Some(&query))
+        },
     );
 }
 
@@ -104,7 +133,9 @@ fn raw(
     body: Option<&Dynamic>,
     query: Option<&Map>,
 ) -> Fallible<Dynamic> {
-    let mut request = Request::new(method, canonical(path)?);
+    let path = canonical(path).map_err(error)?;
+    let body = body.map(to_json).transpose()?;
+    let mut request = Request::new(method, path);
     for (key, value) in query.into_iter().flatten() {
         let value = to_json(value)?;
         request = request.query(
@@ -115,29 +146,7 @@ fn raw(
         );
     }
     if let Some(body) = body {
-        request = request.body(to_json(body)?);
+        request = request.body(body);
     }
     Ok(to_dynamic(&request.send(context)?))
-}
-
-/// The path in its one form: no slash before it, no `API/`, one slash behind it (every documented path has it).
-fn canonical(path: &str) -> Fallible<String> {
-    let plain = path.trim_start_matches('/');
-    let plain = plain
-        .strip_prefix("API/")
-        .unwrap_or(plain)
-        .trim_end_matches('/');
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\' | '%');
-    if plain.is_empty()
-        || plain.contains(odd)
-        || plain.contains("//")
-        || plain
-            .split('/')
-            .any(|part| matches!(part, "." | ".." | "API"))
-    {
-        return Err(error(format!(
-            "`{path}` is no path of the API; write it as \"assets/v1/assets/\", parameters apart"
-        )));
-    }
-    Ok(format!("{plain}/"))
 }

@@ -36,7 +36,10 @@ impl Job {
             return Err(read.refused(&answer));
         }
         let title = text_at(self.document(), "title").unwrap_or_default();
-        let name = format!("job {} ({title:?})", self.id());
+        let name = match title {
+            "" => format!("job {}", self.id()),
+            title => format!("job {} ({title:?})", self.id()),
+        };
         if answer.body.is_null() {
             let message = format!("{name} had not ended after {timeout}");
             return Err(self.unsuccessful(&message, Dynamic::UNIT));

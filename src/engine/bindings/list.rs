@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{Array, Dynamic, FLOAT, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
 use super::super::catalog::{FunctionDoc, Place, Registry};
-use super::super::convert::{to_json, type_name};
+use super::super::convert::{a_type, to_json, type_name};
 use super::super::session::{Fallible, Session, error};
 use super::kinds;
 use super::order::{Direction, Keys};
@@ -253,8 +253,8 @@ fn key_of(context: &Context<'_>, item: &Dynamic, key: &Dynamic) -> Fallible<Dyna
     let map = item.read_lock::<Map>();
     let map = map.ok_or_else(|| {
         error(format!(
-            "a {} has no keys by name; write the key as a function, such as `|item| item.{named}`",
-            type_name(item)
+            "{} has no keys by name; write the key as a function, such as `|item| item.{named}`",
+            a_type(item)
         ))
     })?;
     Ok(map.get(named.as_str()).cloned().unwrap_or_default())

@@ -15,7 +15,7 @@ const PER_PAGE: usize = 100;
 /// How a list goes on (reference, 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paging {
-    /// It comes whole.
+    /// It comes whole, as far as the documents say; should it have further pages, they are asked for.
     Whole,
     /// By number.
     Page,
@@ -40,7 +40,8 @@ pub(super) fn all(
     loop {
         let request = request.again();
         let request = match paging {
-            Paging::Whole => request,
+            Paging::Whole if page == 1 => request,
+            Paging::Whole => request.query("page", page),
             Paging::Page => request.query("per_page", PER_PAGE).query("page", page),
             Paging::After(key, parameter) => {
                 let last = found.last().and_then(|last| text_at(last, key));
@@ -52,7 +53,7 @@ pub(super) fn all(
         let answer = request.send(context)?;
         let before = found.len();
         found.extend(objects(&answer).cloned());
-        let more = paging != Paging::Whole && has_next(&answer) && found.len() > before;
+        let more = has_next(&answer) && found.len() > before;
         if found.len() > most || (more && found.len() == most) {
             return Err(error(format!(
                 "there are more than {most} {what}, which is what a list may hold"

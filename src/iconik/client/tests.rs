@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 
 use crate::clock::ManualClock;
 use crate::config::Rate;
+use crate::iconik::answer::ANSWER_BYTES_MAX;
 
 use super::*;
 
 mod connections;
+mod logins;
 
 const TOKEN: &str = "very-secret-token";
 const NOW: &str = "2026-11-20T10:00:00Z";

@@ -4,6 +4,7 @@
 //! The recordings are no part of the project; where they are not at hand, their tests print that and pass.
 
 mod doors;
+mod logins;
 mod senders;
 
 use std::fs;

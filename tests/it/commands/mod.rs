@@ -3,6 +3,7 @@
 
 mod operating;
 mod pressing;
+mod reference;
 mod releasing;
 mod rerouting;
 mod rules;

@@ -356,3 +356,74 @@ fn run_of_an_unknown_rule_names_those_that_are_there() {
     desk.types(&other)
         .ended(2, &["there is no rule `ruel`; there are rule"]);
 }
+
+/// A rule whose `run` is one line.
+fn calls(line: &str) -> String {
+    format!("rule(#{{ on: [\"assets/entity/create\"] }});\nfn run(event) {{\n    {line}\n}}\n")
+}
+
+#[test]
+fn a_raw_call_that_stands_in_the_source_is_checked_there() {
+    for (line, column, texts) in [
+        (
+            "iconik::get(\"assets/v1/asets/\");",
+            17,
+            [
+                "Iconik has no operation GET assets/v1/asets/",
+                "did you mean GET assets/v1/assets/?",
+            ],
+        ),
+        (
+            "iconik::post(`assets/v1/assets/${event.asset_id}/segmets/`, #{});",
+            18,
+            [
+                "Iconik has no operation POST assets/v1/assets/{}/segmets/",
+                "segments/?",
+            ],
+        ),
+        (
+            "iconik::post(\"assets/v1/assets/\" + event.asset_id + \"/segmets/\", #{});",
+            18,
+            [
+                "Iconik has no operation POST assets/v1/assets/{}/segmets/",
+                "did you mean",
+            ],
+        ),
+        (
+            "iconik::post(\"assets/v1/assets/\", #{ titel: \"x\" });",
+            42,
+            ["has no key `titel`", "did you mean `title`?"],
+        ),
+        (
+            "if event.asset_id == () { iconik::post(\"jobs/v1/jobs/\", #{ title: \"x\" }); }",
+            44,
+            [
+                "is without `status` and `type`",
+                "it needs status, title, type",
+            ],
+        ),
+        (
+            "iconik::get(\"assets/v1/assets/?page=2\");",
+            17,
+            ["is no path of the API", "parameters apart"],
+        ),
+    ] {
+        let place = format!("3:{column}");
+        finds(&calls(line), &place, &format!("    {line}"), &texts);
+    }
+}
+
+#[test]
+fn a_raw_call_of_which_too_little_stands_in_the_source_is_left_to_the_run() {
+    for line in [
+        "iconik::get(event.data.path);",
+        "iconik::get(`${event.data.base}/segments/`);",
+        "iconik::get(`assets/v1/${event.event_type}/${event.object_id}/`);",
+        "let body = #{}; iconik::post(\"assets/v1/assets/\", body);",
+        "iconik::put(`assets/v1/assets/${event.asset_id}/`, #{ title: \"x\", id: event.asset_id, date_created: () });",
+        "iconik::post(\"users/v1/teams/\", #{ anything: 1 });",
+    ] {
+        let desk = Desk::with_rules(&[("rule.rhai", &calls(line))]);
+        desk.types(&["check"]).ended(0, &["no findings"]);
+    }
+}

@@ -41,7 +41,7 @@ fn what_is_printed_is_logged_and_bounded_like_the_log() {
 #[test]
 fn a_request_that_nobody_should_send_ends_the_rule() {
     let failed = failure(
-        "let s = \"x\"; s.pad(16000, 'x'); let body = #{}; for i in 0..200 { body[`key${i}`] = s; } \
+        "let s = \"x\"; s.pad(16000, 'x'); let body = #{ \"type\": \"CUSTOM\", status: \"READY\", title: \"t\" }; for i in 0..200 { body[`key${i}`] = s; } \
          iconik::post(\"jobs/v1/jobs/\", body);",
     );
     assert_eq!(failed.class, DeadClass::Limit, "{failed}");
@@ -65,7 +65,7 @@ fn a_path_means_the_same_at_the_door_and_on_the_way() {
         "assets/v1/assets/%2e%2e/",
         "assets/v1/assets/a1/?x=1",
     ] {
-        let failed = failure(&format!("iconik::delete(\"{path}\");"));
+        let failed = failure(&format!("let path = \"{path}\"; iconik::delete(path);"));
         assert!(
             failed.message.contains("is no path of the API"),
             "{path}: {failed}"
@@ -149,7 +149,7 @@ fn an_error_in_a_function_of_a_module_says_where() {
         "iconik::asset(\"no/id\");",
         "text::matches(\"x\", \"(\");",
         "time::parse(\"never\");",
-        "iconik::get(\"a?b\");",
+        "iconik::get(`a${\"?\"}b`);",
     ] {
         let failed = failure(&format!("let x = 1;\n{wrong}"));
         let position = failed.position.map(|at| (at.line, at.column));

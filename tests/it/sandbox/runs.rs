@@ -141,7 +141,7 @@ async fn each_only_looks_and_returns_objects() {
     let sandbox = sandbox(settings()).await;
     for (body, wanted) in [
         (
-            "iconik::post(\"jobs/v1/jobs/\", #{}); []",
+            "iconik::post(\"jobs/v1/jobs/\", #{ \"type\": \"CUSTOM\", status: \"READY\", title: \"t\" }); []",
             "`each` must not ask for `POST jobs/v1/jobs/`",
         ),
         ("7", "and not a number"),

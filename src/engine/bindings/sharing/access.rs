@@ -10,6 +10,7 @@ use super::super::super::convert::to_dynamic;
 use super::super::super::session::{Fallible, error};
 use super::super::call::{Request, text_at};
 use super::super::ids::{id_of, ids_of, in_turns, is_uuid, one_of, only, path_name};
+use super::super::job;
 use super::super::kinds::{self, Kind};
 use super::super::listing::{self, Paging};
 use super::super::record::{Record, doc};
@@ -26,6 +27,7 @@ pub(super) fn register(registry: &mut Registry) {
     register_own::<kinds::Asset>(registry, "assets");
     register_own::<kinds::Collection>(registry, "collections");
     register_many(registry);
+    register_contents(registry);
     register_templates(registry);
 }
 
@@ -122,6 +124,30 @@ fn register_many(registry: &mut Registry) {
     );
 }
 
+fn register_contents(registry: &mut Registry) {
+    registry.add(
+        doc::<kinds::Collection>(
+            "set_contents_acl(values)",
+            "Lets users and groups do something with what is in the collection, at any depth, and returns the Job, or `()` where Iconik \
+             names none. The values are those of `set_acl`, and `include_assets` and `include_collections`, which have to be said. Needs \
+             `acls:write`.",
+            "folder.set_contents_acl(#{ mode: \"APPEND\", permissions: [\"read\"], user_ids: [event.user_id], include_assets: true, \
+             include_collections: false });",
+        ),
+        |context: Context<'_>, folder: &mut Record<kinds::Collection>, values: Map| -> Fallible<Dynamic> {
+            check(&values)?;
+            for key in ["include_assets", "include_collections"] {
+                if !values.get(key).is_some_and(Dynamic::is_bool) {
+                    return Err(error(format!("say `{key}: true` or `{key}: false`")));
+                }
+            }
+            let ids = serde_json::json!([folder.id()]);
+            let request = Request::put("acls/v1/acl/collections/content/");
+            job::named(&request.values_with(&values, [("object_ids", ids)])?.send(&context)?)
+        },
+    );
+}
+
 fn register_templates(registry: &mut Registry) {
     let doc = |signature, about, example| FunctionDoc {
         place: Place::Module("iconik"),
@@ -182,7 +208,8 @@ fn template_id(context: &Context<'_>, template: &Dynamic) -> Fallible<String> {
     only("template", &name, &known)
 }
 
-fn set(context: &Context<'_>, object_type: &str, ids: &[String], values: &Map) -> Fallible<()> {
+/// What has to be said of permissions.
+fn check(values: &Map) -> Fallible<()> {
     let mode = values.get("mode").and_then(|mode| {
         mode.as_immutable_string_ref()
             .ok()
@@ -202,7 +229,11 @@ fn set(context: &Context<'_>, object_type: &str, ids: &[String], values: &Map) -
     for permission in permissions.iter() {
         one_of("permission", &permission.to_string(), &PERMISSIONS)?;
     }
-    somebody(values)?;
+    somebody(values)
+}
+
+fn set(context: &Context<'_>, object_type: &str, ids: &[String], values: &Map) -> Fallible<()> {
+    check(values)?;
     by_keys(context, ids, |keys| {
         Request::put(list(object_type)?).values_with(values, [("object_keys", keys)])
     })

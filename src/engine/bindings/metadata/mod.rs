@@ -1,21 +1,21 @@
 //! Metadata of an object by view: typed reading, and writing of what differs.
 
+mod verbs;
+
 use std::collections::BTreeMap;
 
 use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Map, NativeCallContext};
 use serde_json::{Value, json};
 
-use super::super::catalog::{FunctionDoc, Registry};
-use super::super::convert::to_dynamic;
+use super::super::catalog::Registry;
 use super::super::session::{Fallible, error};
 use super::call::Request;
-use super::ids::id_of;
 use super::kinds::{self, Kind};
-use super::record::{Record, doc};
+use super::record::Record;
 use super::view::View;
 use crate::model::Method;
 
-type Context<'a> = NativeCallContext<'a>;
+pub(super) use verbs::{register_of_version, register_verbs, register_whole};
 
 /// The values of one view of one object, by field. A name that the view does not have is an error, not `()`.
 #[derive(Clone, Debug)]
@@ -114,6 +114,11 @@ fn set(
     view: &str,
     wanted: &Map,
 ) -> Fallible<i64> {
+    refuse_empty(wanted)?;
+    change(context, target, view, wanted, Mode::Overwrite)
+}
+
+fn refuse_empty(wanted: &Map) -> Fallible<()> {
     for (field, value) in wanted {
         let empty_list = value
             .read_lock::<Array>()
@@ -124,7 +129,34 @@ fn set(
             )));
         }
     }
-    change(context, target, view, wanted, Mode::Overwrite)
+    Ok(())
+}
+
+/// The same; with `always` what is there is not looked at.
+fn set_always(
+    context: &NativeCallContext<'_>,
+    target: &Target,
+    view: &str,
+    wanted: &Map,
+    options: &Map,
+) -> Fallible<i64> {
+    let always = options.get("always").and_then(|flag| flag.as_bool().ok());
+    let always = always.filter(|_| options.len() == 1);
+    if !always.ok_or_else(|| error("the options of `set_metadata` are `#{ always: true }`"))? {
+        return set(context, target, view, wanted);
+    }
+    refuse_empty(wanted)?;
+    let view = View::look_up(context, view)?;
+    let mut body = serde_json::Map::new();
+    for (name, value) in wanted {
+        let values: Vec<Value> = view.field(name)?.write(value)?;
+        let values: Vec<Value> = values
+            .into_iter()
+            .map(|value| json!({ "value": value }))
+            .collect();
+        body.insert(name.to_string(), json!({ "field_values": values }));
+    }
+    put(context, target, &view, &body)
 }
 
 /// Adds values to `multi` fields; values that are there already are not sent again.
@@ -247,106 +279,4 @@ pub(super) fn register(registry: &mut Registry) {
         .set_into_module(module, |metadata: &mut Metadata, key: ImmutableString| {
             metadata.get(&key)
         });
-}
-
-/// Registers what every kind of objects with metadata can do with it.
-pub(super) fn register_verbs<K: Described>(registry: &mut Registry) {
-    let it = K::VARIABLE;
-    registry.add(
-        doc::<K>(
-            "metadata(view)",
-            "The values of a metadata view, given by its name or id, by field: `()` when unset, a Time for dates, a list if \
-             and only if the field is `multi`. Other names than plain ones are read as `m[\"Sende Datum\"]`. Of an asset, those of its \
-             current version.",
-            &format!("let rights = {it}.metadata(\"Rights\");\nif rights.hold == true {{ return skip(\"on hold\"); }}"),
-        ),
-        |context: Context<'_>, record: &mut Record<K>, view: &str| Metadata::read(&context, &K::target(record), view),
-    );
-    registry.add(
-        doc::<K>(
-            "set_metadata(view, values)",
-            "Writes the fields whose values differ and returns how many did; nothing is sent when none does. `()` and `[]` are \
-             refused: use `clear_metadata`. Needs `metadata:write`.",
-            &format!("{it}.set_metadata(\"Rights\", #{{ owner: \"desk\" }});"),
-        ),
-        |context: Context<'_>, record: &mut Record<K>, view: &str, values: Map| {
-            set(&context, &K::target(record), view, &values)
-        },
-    );
-    registry.add(
-        doc::<K>(
-            "append_metadata(view, values)",
-            "Adds values to `multi` fields (mode `append` of the metadata document); values that are there already are not \
-             added again. Returns how many fields changed. Needs `metadata:write`.",
-            &format!("{it}.append_metadata(\"Rights\", #{{ keywords: [\"sport\"] }});"),
-        ),
-        |context: Context<'_>, record: &mut Record<K>, view: &str, values: Map| {
-            append(&context, &K::target(record), view, &values)
-        },
-    );
-    registry.add(
-        removing::<K>(),
-        |context: Context<'_>, record: &mut Record<K>, view: &str, values: Map| {
-            remove(&context, &K::target(record), view, &values)
-        },
-    );
-    registry.add(
-        doc::<K>(
-            "clear_metadata(view, fields)",
-            "Empties fields. Returns how many were not empty. Needs `metadata:write`.",
-            &format!("{it}.set_metadata(\"Rights\", #{{ owner: \"desk\" }});\n{it}.clear_metadata(\"Rights\", [\"owner\"]);"),
-        ),
-        |context: Context<'_>, record: &mut Record<K>, view: &str, fields: Array| {
-            clear(&context, &K::target(record), view, &fields)
-        },
-    );
-}
-
-/// Registers the reading of all fields at once, which parts of assets do not have.
-pub(super) fn register_whole<K: Described>(registry: &mut Registry) {
-    let it = K::VARIABLE;
-    registry.add(
-        doc::<K>(
-            "metadata()",
-            "The values of all fields, whatever view they are in, as a map from each field's name to the list of its values as Iconik \
-             keeps them. Iconik allows this to administrators only.",
-            &format!("for field in {it}.metadata().keys() {{ log::info(field); }}"),
-        ),
-        |context: Context<'_>, record: &mut Record<K>| -> Fallible<Map> {
-            let answer = Request::get(K::target(record).0).send_optional(&context)?;
-            let fields = answer.as_ref().and_then(|answer| answer.get("metadata_values"));
-            let fields = fields.and_then(Value::as_object).into_iter().flatten();
-            let fields = fields.map(|(name, content)| (name, stored_values(content)));
-            let set = fields.filter(|(_, values)| !values.is_empty());
-            Ok(set.map(|(name, values)| (name.as_str().into(), to_dynamic(&values.into()))).collect())
-        },
-    );
-}
-
-/// Registers the reading of a version's metadata, which only assets have.
-pub(super) fn register_of_version(registry: &mut Registry) {
-    registry.add(
-        doc::<kinds::Asset>(
-            "metadata(view, version)",
-            "The values of a metadata view as they are in one version, given by its id or as a map with `id`. They can be read only.",
-            "let rights = asset.metadata(\"Rights\", asset.versions[0]);\nif rights.owner != \"archive\" { fail(\"owner\"); }",
-        ),
-        |context: Context<'_>, asset: &mut Record<kinds::Asset>, view: &str, version: Dynamic| {
-            let version = id_of("version", &version)?;
-            let target = Target(format!("metadata/v1/assets/{}/versions/{version}/", asset.id()));
-            Metadata::read(&context, &target, view)
-        },
-    );
-}
-
-fn removing<K: Kind>() -> FunctionDoc {
-    let it = K::VARIABLE;
-    doc::<K>(
-        "remove_metadata(view, values)",
-        "Takes values out of fields (mode `delete`). Returns how many fields changed. Needs `metadata:write`.",
-        &format!(
-            "{it}.set_metadata(\"Rights\", #{{ keywords: [\"draft\"] }});\n\
-             {it}.remove_metadata(\"Rights\", #{{ keywords: [\"draft\"] }});"
-        ),
-    )
 }
