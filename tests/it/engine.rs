@@ -125,15 +125,6 @@ fn rule_with(allow: &[&str], body: &str) -> Rule {
         .expect("the rule was compiled before")
 }
 
-/// The calls of Iconik in a journal.
-fn steps_of(journal: &[Step]) -> Vec<Call> {
-    let calls = journal.iter().filter_map(|step| match &step.effect {
-        Effect::Call(call) => Some(call.clone()),
-        _ => None,
-    });
-    calls.collect()
-}
-
 fn moment() -> Moment {
     Moment::of_run(at("2026-03-01T12:00:01Z"))
 }

@@ -5,6 +5,7 @@ use cuegate::engine::Outcome;
 use cuegate::model::Call;
 use serde_json::{Value, json};
 
+use super::records::steps_of;
 use super::{drive, rule_with};
 
 /// Entries of which `of` says how many there are, 100 in a page, by page number or after the last id.
@@ -35,7 +36,7 @@ fn listed(script: &str, of: usize) -> (Vec<String>, Outcome) {
         "assets/v1/assets/a1/" => (200, json!({ "id": "a1" })),
         _ => paged(call, of),
     });
-    let asked = super::steps_of(&journal)
+    let asked = steps_of(&journal)
         .into_iter()
         .filter(|call| call.path != "assets/v1/assets/a1/");
     (

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use cuegate::engine::Outcome;
-use cuegate::model::{Call, DeadClass, Method};
+use cuegate::model::{Call, DeadClass, Effect, Method, Step};
 use serde_json::{Value, json};
 
-use super::{call_of, drive, event, moment, rule_with, steps_of};
+use super::{call_of, drive, event, moment, rule_with};
 
 const SCOPES: &[&str] = &[
     "acls:write",
@@ -55,6 +55,15 @@ fn iconik(call: &Call) -> (u16, Value) {
         _ => json!({}),
     };
     (200, body)
+}
+
+/// The calls of Iconik in a journal.
+pub(super) fn steps_of(journal: &[Step]) -> Vec<Call> {
+    let calls = journal.iter().filter_map(|step| match &step.effect {
+        Effect::Call(call) => Some(call.clone()),
+        _ => None,
+    });
+    calls.collect()
 }
 
 fn written(script: &str) -> Vec<Call> {

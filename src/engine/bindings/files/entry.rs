@@ -3,10 +3,10 @@
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::json;
 
-use super::super::super::catalog::Registry;
+use super::super::super::catalog::{Registry, or_unit};
 use super::super::super::session::Fallible;
 use super::super::asset::Asset;
-use super::super::call::Request;
+use super::super::call::{Request, text_at};
 use super::super::ids::id_of;
 use super::super::job;
 use super::super::kinds::{self, Kind};
@@ -37,6 +37,7 @@ pub(super) fn register(registry: &mut Registry) {
         "#{ status: \"CLOSED\", size: 1_000 }",
     );
     record::register_delete::<kinds::File>(registry, "Deletes the file. Needs `files:delete`.");
+    register_download_url::<kinds::File>(registry);
     register_keyframes::<kinds::File>(registry);
 }
 
@@ -87,6 +88,22 @@ fn files(context: &Context<'_>, asset: &Asset, options: &Map) -> Fallible<Array>
     let list = list(&of_asset(asset));
     let request = Request::get(&list).options(options, &LIST_OPTIONS)?;
     File::all(&list, listing::all(context, "files", AFTER_ID, &request)?)
+}
+
+/// Registers `download_url`.
+pub(super) fn register_download_url<K: Kind>(registry: &mut Registry) {
+    let it = K::VARIABLE;
+    registry.add(
+        doc::<K>(
+            "download_url()",
+            "An address from which it can be downloaded for a while, as a text.",
+            &format!("log::info({it}.download_url());"),
+        ),
+        |context: Context<'_>, record: &mut Record<K>| -> Fallible<Dynamic> {
+            let answer = Request::get(record.below("download_url/")).send(&context)?;
+            Ok(or_unit(text_at(&answer, "url").map(ToOwned::to_owned)))
+        },
+    );
 }
 
 /// Registers `create_keyframes`.

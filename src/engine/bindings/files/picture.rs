@@ -2,11 +2,11 @@
 
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 
-use super::super::super::catalog::{Registry, or_unit};
+use super::super::super::catalog::Registry;
 use super::super::super::convert::to_dynamic;
 use super::super::super::session::Fallible;
 use super::super::asset::Asset;
-use super::super::call::{Request, text_at};
+use super::super::call::Request;
 use super::super::ids::id_of;
 use super::super::kinds::{self, Kind};
 use super::super::listing::{self, AFTER_ID};
@@ -89,17 +89,7 @@ fn register_proxies(registry: &mut Registry) {
         "#{ status: \"CLOSED\" }",
     );
     record::register_delete::<kinds::Proxy>(registry, "Deletes the proxy. Needs `files:delete`.");
-    registry.add(
-        doc::<kinds::Proxy>(
-            "download_url()",
-            "An address from which it can be downloaded for a while, as a text.",
-            "log::info(proxy.download_url());",
-        ),
-        |context: Context<'_>, proxy: &mut Proxy| -> Fallible<Dynamic> {
-            let answer = Request::get(proxy.below("download_url/")).send(&context)?;
-            Ok(or_unit(text_at(&answer, "url").map(ToOwned::to_owned)))
-        },
-    );
+    entry::register_download_url::<kinds::Proxy>(registry);
     entry::register_keyframes::<kinds::Proxy>(registry);
 }
 

@@ -26,6 +26,18 @@ pub(super) fn register(registry: &mut Registry) {
     record::register::<kinds::Share>(registry);
     register_sharing::<kinds::Asset>(registry);
     register_sharing::<kinds::Collection>(registry);
+    registry.add(
+        doc::<kinds::Share>(
+            "replace(values)",
+            "Sets the whole share (`PUT`; Iconik has no `PATCH` of it) and returns the changed Share; `allow_…` that is not given is \
+             false. Needs `shares:write`.",
+            "share = share.replace(#{ title: \"For you\", allow_download: true });",
+        ),
+        |context: Context<'_>, share: &mut Share, values: Map| -> Fallible<Share> {
+            let request = Request::put(share.path()).values(&with_rights(values))?;
+            Ok(share.renewed(request.send(&context)?))
+        },
+    );
     record::register_delete::<kinds::Share>(registry, "Ends the share. Needs `shares:delete`.");
     registry.add(
         doc::<kinds::Share>(
