@@ -21,6 +21,7 @@ pub mod quarantine;
 pub mod router;
 pub mod runner;
 pub mod sandbox;
+pub mod seal;
 pub mod simulator;
 pub mod store;
 pub mod subscriptions;

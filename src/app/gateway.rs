@@ -16,11 +16,12 @@ use super::{Parts, RulesError, RulesLoaded, StartError};
 use crate::config::{self, Config};
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
-use crate::ingress::Ingress;
+use crate::ingress::{Ingress, Sealing};
 use crate::model::RuleSet;
 use crate::quarantine::Quarantine;
 use crate::sandbox::Sandbox;
-use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError};
+use crate::seal::Seal;
+use crate::store::{Change, SqliteOptions, SqliteStore, Store, StoreError, Tokens};
 use crate::telemetry::{Part, Readiness};
 use crate::{router, runner};
 
@@ -41,6 +42,7 @@ pub struct Gateway {
     stopping: watch::Sender<bool>,
     loops: Loops,
     learning: JoinHandle<()>,
+    seal: Option<Arc<Seal>>,
 }
 
 impl Gateway {
@@ -64,20 +66,11 @@ impl Gateway {
         let store = open_store(config, parts, &readiness).await?;
         let sandbox = Sandbox::start(&config.sandbox, parts.program.clone()).await?;
         readiness.ready(Part::Sandbox);
-        let rules = Arc::new(RuleLoader {
-            at: parts.rules.clone(),
-            vars: serde_json::Value::Object(config.vars.clone()),
-            site: site(&config.iconik.base_url),
-            targets: config.egress.keys().cloned().collect(),
-            sandbox: Arc::clone(&sandbox),
-            store: Arc::clone(&store),
-            readiness: readiness.clone(),
-            active: watch::Sender::new(None),
-            turn: Mutex::default(),
-        });
+        let rules = loader(config, parts, (&sandbox, &store), &readiness);
         // Before the files are read, so that a change meanwhile is seen.
         let watched = to_watch(&parts.rules);
         let loaded = rules.start().await?;
+        let seal = seal(config)?;
         let stopping = watch::Sender::new(false);
         let clock = Arc::clone(&parts.clock);
         let quarantine = Arc::new(Quarantine::new(Arc::clone(&store), clock));
@@ -87,7 +80,10 @@ impl Gateway {
             Arc::clone(&client) as Arc<dyn runner::Outside>,
             Arc::clone(&parts.clock),
             Arc::clone(&quarantine),
-            runner_options(config, parts, targets, readiness.clone()),
+            runner::Options {
+                seal: seal.clone(),
+                ..runner_options(config, parts, targets, readiness.clone())
+            },
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
         let needs = Needs {
@@ -125,6 +121,7 @@ impl Gateway {
             stopping,
             loops,
             learning,
+            seal,
         })
     }
 
@@ -148,6 +145,14 @@ impl Gateway {
     /// The active rules, as they change.
     pub(super) fn rules(&self) -> watch::Receiver<Option<Arc<RuleSet>>> {
         self.rules.active.subscribe()
+    }
+
+    /// What keeps the tokens of people who press buttons, if there is a key.
+    pub(super) fn sealing(&self) -> Option<Sealing> {
+        Some(Sealing {
+            seal: Arc::clone(self.seal.as_ref()?),
+            tokens: Arc::clone(&self.store) as Arc<dyn Tokens>,
+        })
     }
 
     /// Whether the gateway is ready.
@@ -217,6 +222,33 @@ impl Gateway {
             tracing::error!(%error, "the store could not be closed in order; the next start repairs it");
         }
     }
+}
+
+fn loader(
+    config: &Config,
+    parts: &Parts,
+    (sandbox, store): (&Arc<Sandbox>, &Arc<dyn Store>),
+    readiness: &Readiness,
+) -> Arc<RuleLoader> {
+    Arc::new(RuleLoader {
+        at: parts.rules.clone(),
+        vars: serde_json::Value::Object(config.vars.clone()),
+        site: site(&config.iconik.base_url),
+        seals: config.server.seal_key.is_some(),
+        targets: config.egress.keys().cloned().collect(),
+        sandbox: Arc::clone(sandbox),
+        store: Arc::clone(store),
+        readiness: readiness.clone(),
+        active: watch::Sender::new(None),
+        turn: Mutex::default(),
+    })
+}
+
+/// The seal of the configured key.
+fn seal(config: &Config) -> Result<Option<Arc<Seal>>, StartError> {
+    let key = config.server.seal_key.as_ref();
+    let seal = key.map(Seal::new).transpose();
+    Ok(seal.map_err(StartError::SealKey)?.map(Arc::new))
 }
 
 /// Completes when the sender says so, or is gone.

@@ -76,6 +76,7 @@ impl Keeper {
     }
 
     async fn look(&self, said: &mut Option<String>) {
+        self.forget_tokens().await;
         let health = match self.store.health().await {
             Ok(health) => health,
             Err(error) => Health {
@@ -95,6 +96,19 @@ impl Keeper {
         match trouble {
             Some(trouble) => self.readiness.not_ready(Part::Store, trouble),
             None => self.readiness.ready(Part::Store),
+        }
+    }
+
+    /// Tokens of people live no longer than they may.
+    async fn forget_tokens(&self) {
+        match self.store.forget_tokens(self.clock.now()).await {
+            Ok(0) => {}
+            Ok(tokens) => {
+                tracing::debug!(tokens, "tokens of people who pressed buttons are forgotten");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "tokens that are needed no more could not be forgotten; it is tried again");
+            }
         }
     }
 

@@ -82,6 +82,9 @@ pub enum StartError {
     /// A target of `[egress]` is of no use.
     #[error("{0}")]
     Egress(#[from] crate::egress::SetupError),
+    /// The key to seal tokens with is none.
+    #[error("`server.seal_key` {0}")]
+    SealKey(&'static str),
     /// A listener cannot be opened.
     #[error("cannot listen on {address}: {reason}; set `{key}` to a free address")]
     Listen {

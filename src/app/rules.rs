@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::authoring::{self, DirectoryError};
-use crate::model::{Diagnostic, RuleFile, RuleSet};
+use crate::model::{Diagnostic, RuleFile, RuleSet, RunAs};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Part, Readiness};
@@ -58,6 +58,8 @@ pub(super) struct RuleLoader {
     pub(super) at: RulesAt,
     pub(super) vars: Value,
     pub(super) site: String,
+    /// Whether tokens of people are kept.
+    pub(super) seals: bool,
     /// The names under `[egress]`.
     pub(super) targets: Vec<String>,
     pub(super) sandbox: Arc<Sandbox>,
@@ -126,10 +128,22 @@ impl RuleLoader {
 
     fn publish(&self, set: RuleSet) -> Arc<RuleSet> {
         self.warn_of_missing_targets(&set);
+        self.warn_of_missing_key(&set);
         let set = Arc::new(set);
         self.active.send_replace(Some(Arc::clone(&set)));
         self.readiness.ready(Part::RuleSet);
         set
+    }
+
+    /// A rule that runs as people can do nothing while no token is kept.
+    fn warn_of_missing_key(&self, set: &RuleSet) {
+        let people = set.rules.iter().filter(|rule| rule.run_as == RunAs::User);
+        for rule in people.filter(|_| !self.seals) {
+            tracing::warn!(
+                rule = %rule.rule,
+                "a rule runs as whoever presses its button, and the configuration has no `server.seal_key_file`: its runs end at their first call"
+            );
+        }
     }
 
     /// A rule may be good for another deployment, whose configuration has the target.

@@ -61,6 +61,7 @@ impl App {
             config.limits.clone(),
             Arc::clone(&draining),
         )?
+        .with_sealing(gateway.sealing())
         .with_rules(gateway.rules())
         .with_trusted_proxies(config.server.trusted_proxies.clone());
         let ingress = Arc::new(ingress);

@@ -102,7 +102,8 @@ fn exit_of(error: &StartError) -> Exit {
         StartError::Config(_)
         | StartError::Source(_)
         | StartError::Client(_)
-        | StartError::Egress(_) => Exit::Configuration,
+        | StartError::Egress(_)
+        | StartError::SealKey(_) => Exit::Configuration,
         StartError::Store(StoreError::Locked(_)) => Exit::Locked,
         StartError::Store(StoreError::Unsuitable(_)) => Exit::Configuration,
         StartError::Store(_) | StartError::Sandbox(_) | StartError::Listen { .. } => Exit::Findings,

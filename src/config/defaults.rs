@@ -27,6 +27,7 @@ impl Default for Server {
             drain: Duration::from_secs(50),
             admin_tokens: Vec::new(),
             metrics: MetricsFor::Token,
+            seal_key: None,
         }
     }
 }

@@ -91,6 +91,8 @@ pub struct Server {
     pub admin_tokens: Vec<Secret>,
     /// Who may read `/metrics`.
     pub metrics: MetricsFor,
+    /// What the tokens of people who press buttons are sealed with, for rules that run as they.
+    pub seal_key: Option<Secret>,
 }
 
 /// `[server] metrics`

@@ -262,6 +262,18 @@ pub(super) fn password(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// A key to seal tokens with. What makes one is said in one place.
+pub(super) fn seal_key(text: &str) -> Result<(), &'static str> {
+    let hex = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let base64 = text.len() == 44 && text.ends_with('=');
+    if hex || base64 {
+        return Ok(());
+    }
+    Err(
+        "is no key: it must be 64 hexadecimal digits or base64 of 32 bytes, such as `openssl rand -hex 32` makes",
+    )
+}
+
 /// Any text is a key.
 pub(super) fn any_key(_: &str) -> Result<(), &'static str> {
     Ok(())

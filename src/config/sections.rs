@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::iconik::web_address;
-use super::secrets::token;
+use super::secrets::{seal_key, token};
 use super::section::{Section, Wrong};
 use super::{
     Circle, Config, Limits, MetricsFor, Retention, Rules, Sandbox, Server, Store, egress, http,
@@ -35,7 +35,7 @@ const METRICS: [(&str, MetricsFor); 3] = [
 
 /// The whole file.
 pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
-    root.later(&["alerts", "seal_key_file"]);
+    root.later(&["alerts"]);
     Config {
         server: root.table("server", read_server).unwrap_or_default(),
         store: root.table("store", read_store).unwrap_or_default(),
@@ -52,7 +52,6 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
 
 fn read_server(section: &mut Section<'_, '_>) -> Server {
     let default = Server::default();
-    section.later(&["seal_key_file"]);
     let server = Server {
         listen: section.parsed("listen", address).unwrap_or(default.listen),
         admin_listen: section
@@ -63,6 +62,7 @@ fn read_server(section: &mut Section<'_, '_>) -> Server {
         drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
         admin_tokens: section.secrets_if_any("admin_tokens", "admin_tokens_file", token),
         metrics: section.word("metrics", &METRICS, default.metrics),
+        seal_key: section.secret("seal_key", "seal_key_file", seal_key),
     };
     // A list that was written and is wrong has been reported already.
     let written = section.has("admin_tokens") || section.has("admin_tokens_file");

@@ -43,6 +43,10 @@ pub fn show(config: &Config) -> String {
         MetricsFor::Nobody => "off",
     };
     lines.push(("metrics", text(metrics)));
+    if server.seal_key.is_some() {
+        // Long enough to be read back as a key.
+        lines.push(("seal_key", text("0".repeat(64))));
+    }
     section(&mut out, "server", lines);
     section(&mut out, "store", store(&config.store));
     section(&mut out, "iconik", iconik(config));

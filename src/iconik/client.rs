@@ -143,10 +143,32 @@ impl IconikClient {
     /// # Errors
     /// As for [`Self::send`].
     pub async fn send_admitted(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
+        self.send_with(permit, call, None).await
+    }
+
+    /// The same with the token of somebody else of the same application, such as whoever has pressed a button of ours.
+    ///
+    /// # Errors
+    /// As for [`Self::send`]; a 401 is about that token.
+    pub async fn send_admitted_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: &Secret,
+    ) -> Result<Reply, CallError> {
+        self.send_with(permit, call, Some(token)).await
+    }
+
+    async fn send_with(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: Option<&Secret>,
+    ) -> Result<Reply, CallError> {
         let url = self.address.url(&call.path)?;
         let sent = Instant::now();
         permit.used();
-        let outcome = self.exchange(call, url).await;
+        let outcome = self.exchange(call, url, token).await;
         let method = call.method.as_str();
         let status = match &outcome {
             Ok(reply) => Some(reply.status),
@@ -217,9 +239,18 @@ impl IconikClient {
     }
 
     /// A request that was refused because the OAuth token had ended was not carried out, so it goes out once more with the
-    /// next one.
-    async fn exchange(&self, call: &Call, url: Url) -> Result<Reply, CallError> {
+    /// next one. A person's token has no next one.
+    async fn exchange(
+        &self,
+        call: &Call,
+        url: Url,
+        person: Option<&Secret>,
+    ) -> Result<Reply, CallError> {
         let credentials = self.login.credentials().await?;
+        if let Some(token) = person {
+            let credentials = credentials.of_person(token)?;
+            return self.exchange_as(&credentials, call, url).await;
+        }
         let outcome = self.exchange_as(&credentials, call, url.clone()).await;
         let ended = matches!(&outcome, Err(CallError::Unauthorized { .. }));
         if !ended || !self.login.refused(&credentials) {

@@ -62,6 +62,16 @@ impl Credentials {
         })
     }
 
+    /// The same application with the token of somebody else.
+    ///
+    /// # Errors
+    /// When no header can hold the token.
+    pub(super) fn of_person(&self, token: &Secret) -> Result<Self, CallError> {
+        Self::new(&self.app_id, token).map_err(|_| CallError::Malformed {
+            what: "the token has characters that a header cannot carry".to_owned(),
+        })
+    }
+
     pub(super) fn headers(&self) -> HeaderMap {
         self.headers.clone()
     }

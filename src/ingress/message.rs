@@ -13,10 +13,8 @@ use crate::config::Mapping;
 use crate::model::{Event, EventKey, EventKind, KEPT_HEADERS, SourceName};
 
 use super::foreign::Told;
+use super::sealing::AUTH_TOKEN;
 use super::verify::{Request, Verified};
-
-/// The key under which Iconik sends a person's token.
-const AUTH_TOKEN: &str = "auth_token";
 
 /// Why a body is no event.
 #[derive(Debug, thiserror::Error)]

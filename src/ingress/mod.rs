@@ -10,6 +10,7 @@ mod listen;
 mod message;
 mod receive;
 mod refusal;
+mod sealing;
 mod sender;
 mod verify;
 
@@ -34,6 +35,7 @@ use crate::store::Accepts;
 
 pub use listen::serve;
 pub use message::{MessageError, parse};
+pub use sealing::Sealing;
 pub use verify::{Request, Unverified, Verified, Verifier, VerifierError, VerifyError};
 
 /// A source cannot be built from its configuration.
@@ -53,6 +55,8 @@ pub struct Ingress {
     sources: BTreeMap<String, Source>,
     /// Who is believed about the address that it forwards for.
     trusted_proxies: Vec<IpNet>,
+    /// What keeps the tokens of people who press buttons; nothing if none may be kept.
+    sealing: Option<Sealing>,
     /// The active rules.
     rules: watch::Receiver<Option<Arc<RuleSet>>>,
     store: Arc<dyn Accepts>,
@@ -95,12 +99,20 @@ impl Ingress {
         Ok(Self {
             sources,
             trusted_proxies: Vec::new(),
+            sealing: None,
             rules: watch::Sender::new(None).subscribe(),
             store,
             clock,
             limits,
             draining,
         })
+    }
+
+    /// Keeps the tokens of people who press buttons of rules that run as they.
+    #[must_use]
+    pub fn with_sealing(mut self, sealing: Option<Sealing>) -> Self {
+        self.sealing = sealing;
+        self
     }
 
     /// Tells whoever presses a button where to go on, as the rule set that is active then says.

@@ -25,6 +25,7 @@ use crate::store::Accepted;
 use super::counters;
 use super::message;
 use super::refusal::Refusal;
+use super::sealing::{self, Sealing};
 use super::sender::{self, Forwarded, Peer};
 use super::verify::Request;
 use super::{Ingress, Source};
@@ -109,6 +110,10 @@ impl Ingress {
         )?;
         let kind = event.kind;
         let redirect = self.redirect(&event);
+        if let Some(sealing) = self.sealing_for(&event) {
+            let kept = timeout(STORE_WITHIN, sealing.keep(&event, request.body()));
+            kept.await.map_err(|_| Refusal::StoreTooSlow)??;
+        }
 
         let accepted = timeout(STORE_WITHIN, self.store.accept(vec![event]))
             .await
@@ -118,6 +123,12 @@ impl Ingress {
         counters::accepted(&source.name, kind);
         tracing::debug!(source = %source.name, event = %accepted.id, duplicate = accepted.duplicate, "event accepted");
         Ok((accepted, redirect))
+    }
+
+    /// What keeps the token that came with the event, if a rule needs it.
+    fn sealing_for(&self, event: &Event) -> Option<&Sealing> {
+        let needed = sealing::runs_as_user(self.rules.borrow().as_deref(), event);
+        self.sealing.as_ref().filter(|_| needed)
     }
 
     /// Where whoever has pressed the button goes on, if its rule says so.

@@ -30,7 +30,7 @@ pub use lane::lane_of;
 pub use reconciled::ObjectChange;
 pub use rule::{
     Button, Concurrency, Debounce, Lane, Limits, Missed, Pattern, Program, Retry, RuleFile,
-    RuleHeader, RuleSet, Schedule, Uncertain,
+    RuleHeader, RuleSet, RunAs, Schedule, Uncertain,
 };
 pub use run::{
     DeadClass, Failure, LogLevel, LogLine, Origin, ParkedClass, Run, RunState, WaitsFor,

@@ -78,6 +78,9 @@ pub struct RuleHeader {
     pub schedule: Option<Schedule>,
     /// The scopes that it may write under, such as `metadata:write`.
     pub allow: Vec<String>,
+    /// Whom its calls are made as.
+    #[serde(default)]
+    pub run_as: RunAs,
     /// How its runs are ordered.
     pub lane: Lane,
     /// What happens when an event arrives while a run of the lane is unfinished.
@@ -141,6 +144,17 @@ pub struct Button {
     /// The web address that Iconik opens for whoever has pressed it.
     #[serde(default)]
     pub redirect: Option<String>,
+}
+
+/// Whom the calls of a rule are made as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunAs {
+    /// The user of the configured credentials.
+    #[default]
+    Service,
+    /// Whoever has pressed the button.
+    User,
 }
 
 /// When the clock wakes a rule.
@@ -258,6 +272,7 @@ impl RuleHeader {
             button: None,
             schedule: None,
             allow: Vec::new(),
+            run_as: RunAs::Service,
             lane: Lane::Default,
             concurrency: Concurrency::Queued,
             debounce: None,

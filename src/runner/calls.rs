@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::iconik::{CallError, Permit, Reply};
-use crate::model::{Answer, Call, DeadClass, Effect, Failure, Retry, format_duration};
+use crate::model::{
+    Answer, Call, DeadClass, Effect, Event, Failure, Retry, RunAs, format_duration,
+};
 use crate::operations::{self, RepeatClass};
 use crate::store::{Intent, JournalEntry, Settlement, Waits};
 
@@ -75,6 +77,7 @@ impl Door {
         wanted: &Wanted<'_>,
         progress: &mut Progress,
     ) -> Result<Outcome, End> {
+        let sender = self.sender(wanted.known, progress).await?;
         let permit = self.admit(wanted, progress).await?;
         let repeated = progress.open.is_some();
         self.open_intent(wanted, progress).await?;
@@ -83,7 +86,7 @@ impl Door {
             None => wanted.call,
         };
         let began = Instant::now();
-        let outcome = self.line.send(permit, call).await;
+        let outcome = self.line.send_as(permit, call, &sender).await;
         let took = began.elapsed();
         count(call, &outcome);
         progress.spend(took);
@@ -255,8 +258,23 @@ impl<'a> Wanted<'a> {
         self.doubt.class
     }
 
+    /// What one person may see another may not, so only what the gateway itself has read is kept for others.
     fn may_be_kept(&self) -> bool {
-        self.call.cacheable && self.class() == RepeatClass::Safe
+        let is_ours = self.known.header.run_as == RunAs::Service;
+        is_ours && self.call.cacheable && self.class() == RepeatClass::Safe
+    }
+
+    /// The person whom the rule's calls are made as, if that is not us.
+    pub(super) fn person<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        if self.known.header.run_as == RunAs::Service {
+            return None;
+        }
+        // An object of `each` knows the press by its parent.
+        let parent = event
+            .body
+            .get("parent")
+            .and_then(|parent| parent.get("body"));
+        parent.unwrap_or(&event.body).get("user_id")?.as_str()
     }
 
     fn failure(&self, class: DeadClass, message: &str) -> Box<Failure> {

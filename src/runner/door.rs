@@ -15,6 +15,7 @@ use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::model::{Answer, Digest, Effect, Step};
 use crate::operations::{self, Proof};
+use crate::seal::Seal;
 use crate::store::{
     Adopted, Adoption, Append, Fenced, JournalEntry, StateStep, Store, StoreError, WalkPage,
 };
@@ -55,6 +56,8 @@ pub(super) struct Door {
     pub(super) call_timeout: Duration,
     /// What becomes of runs that wait for the time or for an event.
     pub(super) timers: Timers,
+    /// What tokens of people are sealed with.
+    pub(super) seal: Option<Arc<Seal>>,
 }
 
 /// What a run asks for at its next step.

@@ -16,6 +16,7 @@ use crate::model::{Call, Method, format_duration};
 use crate::telemetry::Readiness;
 
 use super::Outside;
+use super::as_user::{Sender, refused_as_person};
 use super::circuit::{Circuit, Sign, Turn};
 use super::outages::Outages;
 
@@ -76,7 +77,27 @@ impl Line {
     ///
     /// By what may be done next.
     pub(super) async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
-        let outcome = self.outside.send(permit, call).await;
+        self.send_as(permit, call, &Sender::Service).await
+    }
+
+    /// The same as somebody.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::send`].
+    pub(super) async fn send_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        sender: &Sender,
+    ) -> Result<Reply, CallError> {
+        let outcome = match sender {
+            Sender::Service => self.outside.send(permit, call).await,
+            Sender::Person(token) => {
+                let outcome = self.outside.send_as(permit, call, token).await;
+                outcome.map_err(refused_as_person)
+            }
+        };
         if let Some(sign) = Sign::of(&outcome) {
             let now = Instant::now();
             let turn = self.condition().circuit.observe(sign, now);

@@ -4,6 +4,7 @@
 //! are what they decide, without any I/O; `walking` goes over the objects of `each`, `jobs` looks after those of
 //! Iconik. A run holds a task only while something happens; while it waits it is a row in the store.
 
+mod as_user;
 mod backoff;
 mod before_image;
 mod calls;
@@ -43,9 +44,10 @@ use crate::clock::SharedClock;
 use crate::egress::Egress;
 use crate::engine::{Advance, Moment};
 use crate::iconik::{CallError, IconikClient, Permit, Reply, Share};
-use crate::model::{Call, Event, Failure, Program, Run, RunId, Step};
+use crate::model::{Call, Event, Failure, Program, Run, RunId, Secret, Step};
 use crate::quarantine::Quarantine;
 use crate::sandbox::Answers;
+use crate::seal::Seal;
 use crate::store::{Settlement, Store};
 use crate::telemetry::Readiness;
 
@@ -124,6 +126,18 @@ pub trait Outside: Send + Sync + Debug {
     ///
     /// By what may be done next.
     async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError>;
+
+    /// Sends one call that was admitted, once, as the person whose token this is.
+    ///
+    /// # Errors
+    ///
+    /// By what may be done next.
+    async fn send_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: &Secret,
+    ) -> Result<Reply, CallError>;
 }
 
 #[async_trait]
@@ -134,6 +148,15 @@ impl Outside for IconikClient {
 
     async fn send(&self, permit: Permit, call: &Call) -> Result<Reply, CallError> {
         self.send_admitted(permit, call).await
+    }
+
+    async fn send_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        token: &Secret,
+    ) -> Result<Reply, CallError> {
+        self.send_admitted_as(permit, call, token).await
     }
 }
 
@@ -191,6 +214,8 @@ pub struct Options {
     pub timers: Timers,
     /// Where it is said that Iconik cannot be used.
     pub readiness: Readiness,
+    /// What tokens of people are sealed with, for rules that run as they.
+    pub seal: Option<Arc<Seal>>,
 }
 
 /// What becomes of a run that waits for the time or for an event.
@@ -218,6 +243,7 @@ impl Default for Options {
             job_polling: JobPolling::default(),
             timers: Timers::default(),
             readiness: Readiness::new(),
+            seal: None,
         }
     }
 }
@@ -263,6 +289,7 @@ impl Runner {
             index_lag: options.index_lag,
             call_timeout: options.call_timeout,
             timers: options.timers,
+            seal: options.seal.clone(),
         };
         let driver = Driver {
             door,

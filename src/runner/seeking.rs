@@ -98,6 +98,9 @@ impl Door {
         progress: &Progress,
         open: &Intent,
     ) -> Result<String, End> {
+        if let Some(person) = wanted.person(&progress.event) {
+            return Ok(person.to_owned());
+        }
         if let Some(user) = self.own_user.get() {
             return Ok(user.clone());
         }

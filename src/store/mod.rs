@@ -14,6 +14,7 @@ mod rerouting;
 mod routed;
 mod schedules;
 mod sqlite;
+mod tokens;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub use sqlite::{
     BackedUp, Disk, FileStats, Manifest, Restored, SqliteOptions, SqliteStore, Stats, Synchronous,
     SystemDisk, TableStats, size,
 };
+pub use tokens::{SealedToken, Tokens};
 
 /// Why the store could not do what it was asked. What was asked did not happen, unless it says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -119,7 +121,7 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted + Keeps + Operated + Rerouting + Schedules {
+pub trait Store: Accepts + Counted + Keeps + Operated + Rerouting + Schedules + Tokens {
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 

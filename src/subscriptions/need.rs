@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::definition::{Kind, MARK_HEADER, Needed, button_subject};
 use super::registry::View;
 use super::terms::{SOURCE, Terms};
-use crate::model::{Button, Pattern, RULE_HEADER, RuleHeader, RuleId, Secret};
+use crate::model::{Button, Pattern, RULE_HEADER, RuleHeader, RuleId, RunAs, Secret};
 
 /// Something that a rule wants and that no definition in Iconik can give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -152,17 +152,21 @@ fn buttons(
         ] {
             headers.insert(name.to_owned(), Secret::new(value));
         }
+        let mut keys = object(json!({
+            "title": button.title,
+            "url": terms.url,
+            "context": context,
+            "type": "POST",
+            "metadata_view": form,
+        }));
+        if rule.run_as == RunAs::User {
+            keys.insert("app_id".to_owned(), terms.app_id.as_str().into());
+        }
         needs.needed.push(Needed {
             kind: Kind::Button,
             subject: button_subject(rule.rule.as_str(), context),
             rules: vec![rule.rule.clone()],
-            keys: object(json!({
-                "title": button.title,
-                "url": terms.url,
-                "context": context,
-                "type": "POST",
-                "metadata_view": form,
-            })),
+            keys,
             headers,
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::config::{Config, Verify};
+use crate::config::{self, Config, Verify};
 use crate::model::Secret;
 
 /// The source that Iconik sends to.
@@ -43,6 +43,8 @@ pub struct Terms {
     pub(super) instance: String,
     /// The headers that prove the sender.
     pub(super) proof: BTreeMap<String, Secret>,
+    /// Our application: without it Iconik sends no token of whoever presses a button.
+    pub(super) app_id: String,
     /// Our user, if its events are to be left out.
     pub(super) skip: Option<String>,
 }
@@ -75,6 +77,7 @@ impl Terms {
             url: format!("{base}/hooks/{SOURCE}"),
             instance,
             proof,
+            app_id: application(&config.iconik),
             skip: own_user,
         })
     }
@@ -82,6 +85,14 @@ impl Terms {
     /// What every definition of this gateway carries.
     pub fn mark(&self) -> String {
         mark(&self.instance)
+    }
+}
+
+/// The `App-ID` that our calls carry.
+fn application(iconik: &config::Iconik) -> String {
+    match &iconik.oauth {
+        Some(oauth) if iconik.app_id.is_empty() => oauth.client_id.clone(),
+        _ => iconik.app_id.clone(),
     }
 }
 

@@ -17,7 +17,7 @@ use tokens::{mentions, tokens};
 /// Lowest layer first. Modules of one row do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["model", "clock"],
-    &["operations", "config", "telemetry"],
+    &["operations", "config", "telemetry", "seal"],
     &["store", "engine", "iconik", "egress"],
     &["sandbox", "simulator", "quarantine"],
     &[

@@ -33,7 +33,7 @@ impl Site {
         credentials.map_err(|e| configured(e.to_string()))?;
         // Before anything is asked of Iconik.
         Terms::new(&config, None).map_err(|e| configured(e.to_string()))?;
-        let client = IconikClient::new(&config.iconik, Arc::new(SystemClock))
+        let client = IconikClient::through(&config.iconik, &config.http, Arc::new(SystemClock))
             .map_err(|e| configured(e.to_string()))?;
         let rules = rules(&config).await?;
         let user = if config.iconik.skip_own {

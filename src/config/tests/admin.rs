@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::messages::check_faults;
-use super::{environment, parse_in};
-use crate::config::{Config, MetricsFor};
+use super::{environment, parse, parse_in};
+use crate::config::{Config, MetricsFor, show};
 
 #[test]
 fn an_admin_listener_for_others_needs_a_token() {
@@ -65,4 +65,25 @@ fn tokens_come_from_a_list_a_file_or_the_environment() {
     )];
     let config = parse_in("server.admin_listen = \"0.0.0.0:8081\"", &variable).unwrap();
     assert_eq!(config.server.admin_tokens.len(), 1);
+}
+
+#[test]
+fn a_key_to_seal_with_has_the_right_length_and_is_not_shown() {
+    let key = "5e".repeat(32);
+    let config = parse(&format!("server.seal_key = \"{key}\"")).unwrap();
+    assert!(config.server.seal_key.is_some());
+    assert!(!show(&config).contains("5e5e") && show(&config).contains("seal_key"));
+    let shown = parse(&show(&config)).unwrap();
+    assert_eq!(show(&shown), show(&config));
+    for wrong in [
+        "5e5e",
+        &key[1..],
+        "hunter2hunter2hunter2hunter2hunter2hunter2",
+    ] {
+        let error = parse(&format!("server.seal_key = \"{wrong}\""))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("64 hexadecimal digits"), "{error}");
+        assert!(!error.contains(wrong), "{error}");
+    }
 }

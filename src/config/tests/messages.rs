@@ -148,7 +148,6 @@ fn what_this_version_does_not_carry_out_is_refused_by_name() {
     for text in [
         "[alerts]\n",
         "store.url = \"postgres://me:hunter2@db/cuegate\"",
-        "seal_key_file = \"x\"",
         "rules.new_destructive = \"shadow\"",
         "sandbox.require = [\"seccomp\"]",
     ] {

@@ -68,6 +68,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
         ("FRAMEIO_SECRET", "k"),
         ("SLACK_WEBHOOK_URL", "https://slack.example/services/t0ken"),
         ("CUEGATE_ADMIN_TOKEN", "a-token-of-some-length"),
+        ("CUEGATE_SEAL_KEY", &"5e".repeat(32)),
     ]);
     let file = directory.path().join("cuegate.toml");
     let mut config = Config::parse(&uncommented_example(), &file, &environment).unwrap();
@@ -98,6 +99,7 @@ fn every_key_of_the_example_is_accepted_and_shows_its_default() {
     config.http = crate::config::Http::default();
     config.server.public_url = None;
     config.server.admin_tokens.clear();
+    assert!(config.server.seal_key.take().is_some());
     config.iconik.app_id = String::new();
     config.iconik.auth_token = crate::model::Secret::new("");
     assert_eq!(show(&config), show(&Config::default()));

@@ -4,7 +4,7 @@ use rhai::Position as At;
 
 use super::Reader;
 use super::values::Wrong;
-use crate::model::{Concurrency, RuleHeader, RuleId};
+use crate::model::{Concurrency, RuleHeader, RuleId, RunAs};
 
 /// Everything that is impossible about a header whose keys are good by themselves.
 pub(super) fn impossible(reader: &Reader<'_>) -> Vec<Wrong> {
@@ -34,6 +34,15 @@ pub(super) fn impossible(reader: &Reader<'_>) -> Vec<Wrong> {
             reader.key("echoes"),
             "`echoes` is about events of `on`, and the rule has none",
             "take it out: neither a button nor a schedule is an echo",
+        );
+    }
+    if header.run_as == RunAs::User
+        && (header.button.is_none() || !header.on.is_empty() || header.schedule.is_some())
+    {
+        find(
+            reader.key("run_as"),
+            "`run_as: \"user\"` is for rules that a button alone wakes: nobody has pressed anything for `on` or `schedule`",
+            "make two rules of it, and put what they share into a file below lib/",
         );
     }
     if header.timeout > header.expires {

@@ -13,11 +13,11 @@ use rhai::Position as At;
 use super::bindings::nearest;
 use super::literal::{Constant, Literal};
 use super::source::Source;
-use crate::model::{Diagnostic, RuleHeader, RuleId, RuleVersion};
+use crate::model::{Diagnostic, RuleHeader, RuleId, RuleVersion, RunAs};
 use clock::{debounce, schedule};
 use keys::{button, concurrency, lane, limits, priority, retry};
 use subjects::{pattern, scope};
-use values::{Wrong, boolean, duration, list, only, text, wrong};
+use values::{Wrong, boolean, duration, list, one_of, text, wrong};
 
 pub(super) use subjects::{EGRESS, parse_pattern};
 
@@ -160,7 +160,10 @@ impl Reader<'_> {
             "owner" => header.owner = Some(text(value, key)?.to_owned()),
             "id" => header.rule = RuleId(text(value, key)?.to_owned()),
             "enabled" => self.parsed.enabled = boolean(value, key)?,
-            "run_as" => only(value, key, "service", &["user"])?,
+            "run_as" => {
+                let known = [("service", RunAs::Service), ("user", RunAs::User)];
+                header.run_as = one_of(value, key, &known)?;
+            }
             "api" => match value.value {
                 Constant::Int(1) => {}
                 _ => return Err(wrong(value.at, "`api` is 1: this version knows no other")),

@@ -102,31 +102,6 @@ pub(super) fn one_of<T: Copy>(
         .ok_or_else(|| choice(value.at, key, given, known.iter().map(|(name, _)| *name)))
 }
 
-/// A key with one value that this version carries out, and others that it does not yet.
-pub(super) fn only(
-    value: &Literal,
-    key: &str,
-    supported: &str,
-    later: &[&str],
-) -> Result<(), Wrong> {
-    let given = text(value, key)?;
-    if given == supported {
-        Ok(())
-    } else if later.contains(&given) {
-        Err(wrong(
-            value.at,
-            format!("`{key}: \"{given}\"` is not supported yet by this version"),
-        ))
-    } else {
-        Err(choice(
-            value.at,
-            key,
-            given,
-            later.iter().copied().chain([supported]),
-        ))
-    }
-}
-
 pub(super) fn choice<'a>(
     at: At,
     key: &str,

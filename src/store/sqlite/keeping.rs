@@ -1,5 +1,7 @@
 //! The store keeps itself in order: prunes, and says how well it is.
 
+mod tokens;
+
 use std::path::Path;
 
 use async_trait::async_trait;

@@ -12,15 +12,37 @@ const PUBLISH: &str = "rule(#{ button: #{ title: \"Publish\", contexts: [\"ASSET
                        fn run(event) { }\n";
 /// Whom the gateway's user belongs to.
 pub(super) const GROUP: &str = "9d2f4f81-7a8b-11ee-9d3f-0a580a3c0f77";
+/// An application whose id has the form of Iconik's, and its token.
+pub(super) const APP: &str = "5d2f4f81-7a8b-11ee-9d3f-0a580a3c0f66";
+pub(super) const APP_TOKEN: &str = "application-token-51c8";
+/// Somebody who works in Iconik.
+pub(super) const EDITOR: &str = "22222222-aaaa-4aaa-8aaa-000000000002";
 /// A form with one date.
 pub(super) const VIEW: &str = "7f4b4c9e-7a8b-11ee-9d3f-0a580a3c0f99";
 
 /// Iconik as somebody with another token sees it.
-pub(super) struct Person(String);
+pub(super) struct Person {
+    base_url: String,
+    app_id: &'static str,
+    auth_token: &'static str,
+}
 
 impl Person {
     pub(super) fn at(simulator: &Simulator) -> Self {
-        Self(simulator.base_url())
+        Self {
+            base_url: simulator.base_url(),
+            app_id: "gateway-app",
+            auth_token: AUTH_TOKEN,
+        }
+    }
+
+    /// The same Iconik as the editor sees it.
+    pub(super) fn editor(simulator: &Simulator) -> Self {
+        Self {
+            app_id: "editor",
+            auth_token: "editor-token",
+            ..Self::at(simulator)
+        }
     }
 
     pub(super) async fn asks(&self, method: &str, path: &str, body: Option<Value>) -> Value {
@@ -30,9 +52,9 @@ impl Person {
             .build()
             .expect("a plain client");
         let mut request = http
-            .request(method, format!("{}/{path}", self.0))
-            .header("App-ID", "gateway-app")
-            .header("Auth-Token", AUTH_TOKEN);
+            .request(method, format!("{}/{path}", self.base_url))
+            .header("App-ID", self.app_id)
+            .header("Auth-Token", self.auth_token);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -50,7 +72,7 @@ impl Person {
         self.objects("assets/v1/custom_actions/").await
     }
 
-    async fn objects(&self, path: &str) -> Vec<Value> {
+    pub(super) async fn objects(&self, path: &str) -> Vec<Value> {
         let list = self.asks("GET", path, None).await;
         list["objects"].as_array().expect("a list").clone()
     }
@@ -78,7 +100,13 @@ async fn site(rules: &[(&str, &str)]) -> (Simulator, Gateway, Person) {
     let field = json!({ "name": "ends", "label": "Ends", "field_type": "date" });
     let view = json!({ "id": VIEW, "name": "Release", "view_fields": [{ "name": "ends" }] });
     let user = json!({ "id": GATEWAY_USER, "groups": [GROUP] });
-    let seed = json!({ "fields": [field], "views": [view], "users": [user] });
+    let credential = |app: &str, token: &str, user: &str| json!({ "app_id": app, "auth_token": token, "user_id": user });
+    let credentials = [
+        credential(APP, APP_TOKEN, GATEWAY_USER),
+        credential("editor", "editor-token", EDITOR),
+    ];
+    let seed =
+        json!({ "fields": [field], "views": [view], "users": [user], "credentials": credentials });
     let simulator = simulated(seed).await;
     let gateway = Gateway::new(&simulator, rules);
     gateway.replace(
@@ -282,7 +310,16 @@ const ARRIVED: &str = "rule(#{ on: [\"assets/entity/create\"], echoes: true });\
 
 /// A running gateway that Iconik reaches, with its webhooks set up.
 pub(super) async fn serving(rules: &[(&str, &str)]) -> (Simulator, Gateway, Person) {
+    serving_as(rules, |_| {}).await
+}
+
+/// The same with a configuration that is changed before the start.
+pub(super) async fn serving_as(
+    rules: &[(&str, &str)],
+    change: impl FnOnce(&mut Gateway),
+) -> (Simulator, Gateway, Person) {
     let (simulator, mut gateway, person) = site(rules).await;
+    change(&mut gateway);
     let port = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         free.local_addr().expect("it is bound").port()

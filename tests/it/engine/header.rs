@@ -106,7 +106,11 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("allow: [\"egress:match\"]", "cannot be written in a rule"),
         ("allow: [\"egress:\"]", "cannot be written in a rule"),
         ("mode: \"shadow\"", "`mode` is not supported yet"),
-        ("run_as: \"user\"", "not supported yet"),
+        ("run_as: \"users\"", "did you mean \"user\"?"),
+        (
+            "on: [\"assets/*/*\"],\n    run_as: \"user\"",
+            "for rules that a button alone wakes",
+        ),
         ("progress: \"x\"", "`progress` is not supported yet"),
         (
             "button: #{ title: \"x\", contexts: [\"ASSET\"], groups: [] }",

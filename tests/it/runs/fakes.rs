@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use cuegate::engine::{Advance, Moment, Outcome, Part, When};
 use cuegate::iconik::{CallError, Permit, Reply, Share};
 use cuegate::model::{
-    Call, DeadClass, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Step,
+    Call, DeadClass, Effect, Event, Failure, LogLevel, LogLine, Program, RunId, Secret, Step,
 };
 use cuegate::router;
 use cuegate::runner::{self, Advanced, Outside};
@@ -279,5 +279,14 @@ impl Outside for Iconik {
         }
         let respond = self.respond.lock().unwrap().clone();
         respond.map_or_else(|| Ok(reply(200, json!({}))), |respond| respond(call))
+    }
+
+    async fn send_as(
+        &self,
+        permit: Permit,
+        call: &Call,
+        _token: &Secret,
+    ) -> Result<Reply, CallError> {
+        self.send(permit, call).await
     }
 }

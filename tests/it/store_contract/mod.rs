@@ -31,6 +31,7 @@ pub(crate) mod retrying;
 pub(crate) mod routing;
 pub(crate) mod signals;
 pub(crate) mod states;
+pub(crate) mod tokens;
 pub(crate) mod turns;
 pub(crate) mod waiting;
 pub(crate) mod walks;
@@ -168,6 +169,9 @@ macro_rules! store_contract {
                 an_addition_is_made_once_with_its_step,
                 every_access_answers_what_it_found,
                 an_entry_disappears_at_its_time;
+            tokens:
+                a_token_survives_a_crash_and_ends_when_it_expires,
+                a_token_goes_with_the_last_run_of_its_event;
             retrying:
                 a_dead_run_goes_on_before_the_step_that_failed,
                 a_finished_write_is_never_left_out,
