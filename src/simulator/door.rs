@@ -81,10 +81,13 @@ impl Door {
         }
         let visit = self.admitted(&parts, &body);
         let query = parts.uri.query().map(str::to_owned);
-        let mut outcome = self.handle(&visit, parts, body.clone()).await;
-        if let (Some(recorder), Ok(answer)) = (&self.recorder, outcome) {
-            outcome = recorded(recorder, &visit, query.as_deref(), &body, answer).await;
-        }
+        let outcome = self.handle(&visit, parts, body.clone()).await;
+        let outcome = match (&self.recorder, outcome) {
+            (Some(recorder), Ok(answer)) => {
+                recorded(recorder, &visit, query.as_deref(), &body, answer).await
+            }
+            (_, outcome) => outcome,
+        };
         let status = outcome.as_ref().ok().map(|it| it.status().as_u16());
         self.records
             .update(visit.number, |request| request.status = status);

@@ -107,7 +107,7 @@ const URL_KEYS: [Key; 1] = [key("title", Kind::Text).nullable()];
 
 /// Whoever is invited is told by mail and not shown; a password is kept from view.
 fn settle(_: &mut World, _: &Ask, verb: Verb, share: &mut Document) -> Result<(), Refusal> {
-    if share.remove("emails").is_none() && verb == Verb::Create {
+    if share.remove("emails").is_none() && verb == Create {
         return Err(Refusal::invalid("emails", "This field is required"));
     }
     let has_password = share.remove("password").is_some_and(|it| it.is_string());

@@ -44,6 +44,10 @@ impl Driver {
         &self.documents
     }
 
+    pub(crate) fn documents_mut(&mut self) -> &mut Documents {
+        &mut self.documents
+    }
+
     pub(crate) fn differences(&self) -> &BTreeSet<(String, String)> {
         &self.differences
     }

@@ -116,6 +116,22 @@ impl Documents {
             .map(|(at, _)| *at)
     }
 
+    /// The operation of a request, whose path has ids where the documents have names: of several, the one that
+    /// names least.
+    pub(crate) fn of_request(&self, method: &str, path: &str) -> Option<usize> {
+        let parts: Vec<_> = path.split('/').collect();
+        let fits = |of: &str| {
+            let named: Vec<_> = of.split('/').collect();
+            let mut pairs = named.iter().zip(&parts);
+            named.len() == parts.len()
+                && pairs.all(|(named, part)| named.starts_with('{') || named == part)
+        };
+        let fitting = self.operations.iter().enumerate();
+        let fitting = fitting.filter(|(_, it)| it.method == method && fits(&it.path));
+        let least = fitting.min_by_key(|(_, it)| it.path.matches('{').count());
+        least.map(|(at, _)| at)
+    }
+
     /// Whether the documents write the path like this.
     pub(crate) fn names(&self, method: &str, path: &str) -> bool {
         let mut operations = self.operations.iter();
