@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::address::{NotPublic, PublicOnly};
+use super::answer::{body_of, retry_after, shown, size_of};
 use super::error::{EgressError, SetupError};
 use super::target::Target;
 use crate::clock::{SharedClock, SystemClock};
@@ -24,9 +25,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// The most redirects that a `GET` follows.
 const REDIRECTS_MAX: usize = 5;
-
-/// The longest pause that a `Retry-After` may ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 /// As much of the body of a 5xx as a message shows, in bytes.
 const REASON_BYTES_MAX: usize = 300;
@@ -297,53 +295,6 @@ fn with_body(request: RequestBuilder, call: &EgressCall, headers: &HeaderMap) ->
     } else {
         request.header(CONTENT_TYPE, HeaderValue::from_static(content_type))
     }
-}
-
-fn body_of(headers: &HeaderMap, bytes: &[u8]) -> Value {
-    if bytes.is_empty() {
-        return Value::Null;
-    }
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let content_type = String::from_utf8_lossy(content_type.unwrap_or_default()).to_lowercase();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let is_json = media_type.ends_with("/json") || media_type.ends_with("+json");
-    let json = is_json
-        .then(|| serde_json::from_slice(bytes).ok())
-        .flatten();
-    json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(bytes).into_owned()))
-}
-
-fn shown(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let mut shown: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in headers.iter().filter(|(name, _)| *name != SET_COOKIE) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        shown
-            .entry(name.as_str().to_owned())
-            .and_modify(|values| {
-                values.push_str(", ");
-                values.push_str(&value);
-            })
-            .or_insert_with(|| value.into_owned());
-    }
-    shown
-}
-
-fn size_of(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
-}
-
-/// `Retry-After`, which is a number of seconds or a date, within reason.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    let wait = Duration::try_from(date.duration_since(now)).unwrap_or_default();
-    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// What a request without an answer means.

@@ -4,6 +4,7 @@
 //! Like `iconik`, this module sends one request and says what came of it, in terms of what the caller may do next.
 
 mod address;
+mod answer;
 mod client;
 mod error;
 mod target;

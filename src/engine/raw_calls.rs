@@ -37,7 +37,7 @@ pub(super) fn findings(source: &Source) -> Vec<Diagnostic> {
 fn finding(source: &Source, call: &FnCallExpr) -> Option<Diagnostic> {
     let (_, method, takes_body) = VERBS.into_iter().find(|(verb, ..)| call.name == *verb)?;
     let path = call.args.first()?;
-    let at = path.position();
+    let at = beginning(path);
     let path = match canonical(&text(path)?) {
         Ok(path) => path,
         Err(message) => return Some(source.finding(at, message)),
@@ -93,6 +93,16 @@ fn text(expression: &Expr) -> Option<String> {
             Some(format!("{one}{other}"))
         }
         _ => None,
+    }
+}
+
+/// Where a text begins; Rhai places a sum at its sign.
+fn beginning(expression: &Expr) -> At {
+    match expression {
+        Expr::FnCall(call, _) if call.name == "+" && call.args.len() == 2 => {
+            beginning(&call.args[0])
+        }
+        other => other.position(),
     }
 }
 

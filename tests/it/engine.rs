@@ -521,36 +521,6 @@ fn a_missing_permission_names_the_line_to_add() {
 }
 
 #[test]
-fn a_body_that_does_not_fit_ends_the_run_at_its_line() {
-    for (wrong, said) in [
-        (
-            "let body = #{ external_id: \"x\" }; iconik::post(\"assets/v1/assets/\", body);",
-            "is without `title`",
-        ),
-        (
-            "let body = #{}; body[\"titel\"] = \"t\"; iconik::post(\"assets/v1/assets/\", body);",
-            "has no key `titel`",
-        ),
-        (
-            "let body = [1]; iconik::post(\"jobs/v1/jobs/\", body);",
-            "is a map",
-        ),
-        (
-            "let path = \"assets/v1/favorites/\"; iconik::delete(path);",
-            "is without `object_ids`",
-        ),
-    ] {
-        let failed = failure(&format!("try {{ {wrong} }} catch {{ }}"));
-        assert_eq!(failed.class, DeadClass::ScriptError, "{failed}");
-        assert!(failed.message.contains(said), "{failed}");
-        assert!(
-            failed.hint.is_some() && failed.position.is_some(),
-            "{failed}"
-        );
-    }
-}
-
-#[test]
 fn an_unknown_operation_suggests_the_nearest() {
     let failed = failure("let path = \"assets/v1/asets/\"; iconik::get(path);");
     assert!(

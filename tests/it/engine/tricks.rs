@@ -173,3 +173,33 @@ fn an_answer_may_hold_more_text_than_one_text_may() {
     let (_, outcome) = drive(&rule, |_| (200, json!({ "objects": jobs })));
     assert_eq!(outcome, Outcome::Skipped("300".to_owned()));
 }
+
+#[test]
+fn a_body_that_does_not_fit_ends_the_run_at_its_line() {
+    for (wrong, said) in [
+        (
+            "let body = #{ external_id: \"x\" }; iconik::post(\"assets/v1/assets/\", body);",
+            "is without `title`",
+        ),
+        (
+            "let body = #{}; body[\"titel\"] = \"t\"; iconik::post(\"assets/v1/assets/\", body);",
+            "has no key `titel`",
+        ),
+        (
+            "let body = [1]; iconik::post(\"jobs/v1/jobs/\", body);",
+            "is a map",
+        ),
+        (
+            "let path = \"assets/v1/favorites/\"; iconik::delete(path);",
+            "is without `object_ids`",
+        ),
+    ] {
+        let failed = failure(&format!("try {{ {wrong} }} catch {{ }}"));
+        assert_eq!(failed.class, DeadClass::ScriptError, "{failed}");
+        assert!(failed.message.contains(said), "{failed}");
+        assert!(
+            failed.hint.is_some() && failed.position.is_some(),
+            "{failed}"
+        );
+    }
+}
