@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::terminal::{Terminal, Tone};
 use super::{Exit, stop_asked};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::model::parse_duration;
-use crate::simulator::{Credential, DEFAULT_USER, Seed, Simulator, SimulatorOptions};
+use crate::simulator::{
+    Credential, DEFAULT_USER, DeliveryOptions, RandomTrouble, Seed, Simulator, SimulatorOptions,
+    WrittenFault,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -25,12 +30,54 @@ pub(super) struct Arguments {
     /// How far lists and searches are behind single reads; `0s` for not at all
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
     index_lag: Duration,
+    /// How long a job takes that ends by itself
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = parse_duration)]
+    work_takes: Duration,
+    /// Write every request with its answer and every event into this folder
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
+    /// A fault, such as `POST assets/v1/assets/ answer=503 times=3`; may be given several times
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<WrittenFault>,
+    /// The share of requests, from 0 to 1, that meet each kind of trouble at random
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    trouble: f64,
+    /// The share of events, from 0 to 1, that are sent twice
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    duplicates: f64,
+    /// How many waiting events may be sent in another order
+    #[arg(long, value_name = "EVENTS", default_value_t = 0)]
+    reorder: usize,
+    /// Begin at this time instead of now, such as `2026-03-01T12:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
     /// The `App-ID` that may call
     #[arg(long, default_value = "demo")]
     app_id: String,
     /// The `Auth-Token` that goes with it
     #[arg(long, default_value = "demo")]
     auth_token: String,
+}
+
+/// A clock that was set when it began, and goes on like the machine's.
+#[derive(Debug)]
+struct BegunClock {
+    ahead: SignedDuration,
+}
+
+impl BegunClock {
+    fn at(begin: Timestamp) -> Self {
+        Self {
+            ahead: begin.duration_since(SystemClock.now()),
+        }
+    }
+}
+
+impl Clock for BegunClock {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now();
+        now.checked_add(self.ahead).unwrap_or(now)
+    }
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
@@ -50,10 +97,21 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             DEFAULT_USER,
         )],
         index_lag: arguments.index_lag,
+        work_takes: arguments.work_takes,
+        record: arguments.record,
+        delivery: DeliveryOptions {
+            duplicates: arguments.duplicates,
+            reorder: arguments.reorder,
+            ..DeliveryOptions::default()
+        },
         seed,
         ..SimulatorOptions::default()
     };
-    let simulator = match Simulator::start(options, Arc::new(SystemClock)).await {
+    let clock: SharedClock = match arguments.now {
+        Some(begin) => Arc::new(BegunClock::at(begin)),
+        None => Arc::new(SystemClock),
+    };
+    let simulator = match Simulator::start(options, clock).await {
         Ok(simulator) => simulator,
         Err(error) => {
             terminal.complain(&format!(
@@ -63,6 +121,12 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             return Exit::Findings;
         }
     };
+    for fault in arguments.faults {
+        simulator.fault(fault.matching, fault.times, fault.trouble);
+    }
+    if arguments.trouble > 0.0 {
+        simulator.trouble_at_random(RandomTrouble::each(0, arguments.trouble));
+    }
     terminal.line(&format!(
         "a simulated Iconik answers at {}",
         Tone::Strong.paint(&simulator.base_url())

@@ -16,8 +16,8 @@ const CATEGORY_KEYS: [Key; 7] = [
     made("views", Begin::NoItems),
 ];
 
-static CATEGORY: Resource = Resource::new("Category", "name", &CATEGORY_KEYS)
-    .named_by("name")
+static CATEGORY: Resource = Resource::new("Category", "categories", &CATEGORY_KEYS)
+    .named_by("name", "name")
     .listed(Listing::Whole);
 
 pub(super) fn routes() -> Routes {

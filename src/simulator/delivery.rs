@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,9 +15,10 @@ use tracing::warn;
 
 use super::DeliveryOptions;
 use super::operation::{Caller, Change};
+use super::recorder::Recorder;
 use super::records::{Delivery, Records};
 use super::table::{Document, text};
-use super::webhooks::{headers, is_enabled, wants};
+use super::webhooks::{headers, is_enabled, is_meant, wants};
 use super::world::{World, stamp};
 use crate::clock::SharedClock;
 
@@ -38,6 +40,8 @@ struct Desk {
     clock: SharedClock,
     client: reqwest::Client,
     options: DeliveryOptions,
+    recorder: Option<Arc<Recorder>>,
+    dice: Mutex<fastrand::Rng>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +56,7 @@ impl Courier {
         records: Arc<Records>,
         clock: SharedClock,
         options: DeliveryOptions,
+        recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -64,7 +69,9 @@ impl Courier {
                 records,
                 clock,
                 client,
+                dice: Mutex::new(fastrand::Rng::with_seed(options.seed)),
                 options,
+                recorder,
             }),
             lanes: Mutex::default(),
         })
@@ -78,10 +85,22 @@ impl Courier {
             .retain(|webhook, _| world.webhooks.contains(webhook));
         for change in changes {
             for webhook in world.webhooks.iter() {
-                if is_enabled(webhook) && wants(webhook, &change) {
-                    let envelope = envelope(&world.domain, caller, &change);
-                    self.queue(text(webhook, "id"), envelope);
+                let recovers = self.desk.recovers(webhook);
+                if !(is_enabled(webhook) || recovers) || !wants(webhook, &change) {
+                    continue;
                 }
+                let mut envelope = envelope(&world.domain, caller, &change);
+                if !is_meant(webhook, &envelope) {
+                    continue;
+                }
+                if self.desk.options.partial_data && change.operation == "update" {
+                    envelope["data"] = only_ids(&change.data);
+                }
+                let webhook = text(webhook, "id");
+                if self.desk.strikes(self.desk.options.duplicates) {
+                    self.queue(webhook, envelope.clone());
+                }
+                self.queue(webhook, envelope);
             }
         }
     }
@@ -144,6 +163,14 @@ fn envelope(domain: &str, caller: &Caller, change: &Change) -> Value {
     })
 }
 
+/// What a partial update still says: which objects it is about.
+fn only_ids(data: &Value) -> Value {
+    let keys = data.as_object().into_iter().flatten();
+    let ids = keys.filter(|(key, _)| *key == "id" || key.ends_with("_id") || *key == "object_type");
+    let ids = ids.map(|(key, value)| (key.clone(), value.clone()));
+    Value::Object(ids.collect())
+}
+
 struct Answer {
     status: u16,
     body: Value,
@@ -151,9 +178,19 @@ struct Answer {
 
 impl Desk {
     async fn serve(self: Arc<Self>, webhook: String, mut queue: mpsc::Receiver<Value>) {
-        while let Some(envelope) = queue.recv().await {
-            self.deliver(&webhook, &envelope).await;
-            self.records.delivery_ended();
+        let mut waiting = Vec::new();
+        while queue
+            .recv_many(&mut waiting, 1 + self.options.reorder)
+            .await
+            > 0
+        {
+            if self.options.reorder > 0 {
+                self.dice().shuffle(&mut waiting);
+            }
+            for envelope in waiting.drain(..) {
+                self.deliver(&webhook, &envelope).await;
+                self.records.delivery_ended();
+            }
         }
     }
 
@@ -161,7 +198,7 @@ impl Desk {
     async fn deliver(&self, webhook: &str, envelope: &Value) {
         let mut wait = self.options.backoff;
         for attempt in 1..=self.options.attempts {
-            let definition = self.world().webhooks.get(webhook).cloned();
+            let definition = self.definition(webhook);
             let Some(definition) = definition.filter(is_enabled) else {
                 return;
             };
@@ -173,7 +210,10 @@ impl Desk {
             let last = attempt == self.options.attempts;
             self.note(webhook, envelope, outcome.as_ref().err(), last);
             let taken = outcome.is_ok();
-            self.record(webhook, attempt, envelope, outcome);
+            let delivery = self.record(webhook, attempt, envelope, outcome);
+            if let Some(recorder) = &self.recorder {
+                recorder.delivery(&delivery).await;
+            }
             if taken || last {
                 return;
             }
@@ -204,21 +244,34 @@ impl Desk {
                 error, "a webhook keeps failing and gets no more events"
             );
             definition.insert("status".to_owned(), json!("FAILING"));
+            let now = json!(stamp(self.clock.now()));
+            definition.insert("date_modified".to_owned(), now);
         }
     }
 
-    fn record(&self, webhook: &str, attempt: u32, envelope: &Value, outcome: Result<u16, String>) {
-        self.records.delivered(Delivery {
+    fn record(
+        &self,
+        webhook: &str,
+        attempt: u32,
+        envelope: &Value,
+        outcome: Result<u16, String>,
+    ) -> Delivery {
+        let delivery = Delivery {
             at: self.clock.now(),
             webhook_id: webhook.to_owned(),
             attempt,
             envelope: envelope.clone(),
             outcome,
-        });
+        };
+        self.records.delivered(delivery.clone());
+        delivery
     }
 
     async fn post(&self, definition: &Document, body: &Value) -> Result<Answer, String> {
         let mut request = self.client.post(text(definition, "url")).json(body);
+        if let Some(agent) = self.options.user_agent {
+            request = request.header(reqwest::header::USER_AGENT, agent);
+        }
         for (name, value) in headers(definition) {
             request = request.header(name, value);
         }
@@ -233,6 +286,38 @@ impl Desk {
         }
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Answer { status, body })
+    }
+
+    /// Whether a webhook that failed is to have events again.
+    fn recovers(&self, webhook: &Document) -> bool {
+        let (Some(after), "FAILING") = (self.options.recovers_after, text(webhook, "status"))
+        else {
+            return false;
+        };
+        let failed = text(webhook, "date_modified").parse::<Timestamp>();
+        failed.is_ok_and(|at| self.clock.now() >= at + after)
+    }
+
+    /// The definition as it is now, enabled again if its time has come.
+    fn definition(&self, webhook: &str) -> Option<Document> {
+        let mut world = self.world();
+        let definition = world.webhooks.get(webhook)?.clone();
+        if !self.recovers(&definition) {
+            return Some(definition);
+        }
+        let recovered = world.webhooks.get_mut(webhook)?;
+        recovered.insert("status".to_owned(), json!("ENABLED"));
+        recovered.insert("first_failed_at".to_owned(), Value::Null);
+        Some(recovered.clone())
+    }
+
+    /// Whether something with this share of all cases happens now.
+    fn strikes(&self, share: f64) -> bool {
+        share > 0.0 && self.dice().f64() < share
+    }
+
+    fn dice(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.dice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
+use axum::http;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
@@ -19,15 +20,19 @@ use uuid::Uuid;
 
 use super::operation::Caller;
 use super::rate::{Admission, Windows};
+use super::recorder::{Exchange, Recorder};
 use super::records::{ReceivedRequest, Records};
 use super::refusal::Refusal;
 use super::routes::{Routes, unknown_path};
 use super::trouble::{Cut, HoldPoint, Trouble, Troubles, answered, half, no_json};
-use super::{Credential, Shared};
+use super::{Credential, Shared, WrittenFault, world_page};
 use crate::clock::SharedClock;
 
 /// The largest body that is read, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Where a running simulator is given faults, one a line; it is no part of Iconik.
+const FAULTS: &str = "/control/faults/";
 
 /// The one path that takes no token.
 const LOG_IN: &str = "auth/v1/auth/simple/login/";
@@ -41,8 +46,11 @@ const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-rema
 pub(super) struct Door {
     pub(super) router: Router,
     pub(super) site: Shared,
+    pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) credentials: Vec<Credential>,
     pub(super) windows: Windows,
+    pub(super) per_page_max: Option<usize>,
+    pub(super) redirects_to_slash: bool,
     pub(super) troubles: Arc<Troubles>,
     pub(super) records: Arc<Records>,
     pub(super) clock: SharedClock,
@@ -65,8 +73,21 @@ impl Door {
             let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message);
             return Ok(refusal.into_response());
         };
+        if parts.uri.path() == "/" && parts.method == http::Method::GET {
+            return Ok(world_page::page(&self.site.world(), &self.records));
+        }
+        if parts.uri.path() == FAULTS && parts.method == http::Method::POST {
+            return Ok(self.take_faults(&body));
+        }
         let visit = self.admitted(&parts, &body);
-        let outcome = self.handle(&visit, parts, body).await;
+        let query = parts.uri.query().map(str::to_owned);
+        let outcome = self.handle(&visit, parts, body.clone()).await;
+        let outcome = match (&self.recorder, outcome) {
+            (Some(recorder), Ok(answer)) => {
+                recorded(recorder, &visit, query.as_deref(), &body, answer).await
+            }
+            (_, outcome) => outcome,
+        };
         let status = outcome.as_ref().ok().map(|it| it.status().as_u16());
         self.records
             .update(visit.number, |request| request.status = status);
@@ -148,6 +169,9 @@ impl Door {
         if !parts.uri.path().starts_with("/API/") {
             return unknown_path().await.into_response();
         }
+        if let Some(refused) = self.peculiarity(&parts) {
+            return refused;
+        }
         let target = match parts.uri.query() {
             Some(query) => format!("/{}?{query}", visit.path),
             None => format!("/{}", visit.path),
@@ -161,6 +185,47 @@ impl Door {
         match self.router.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
+        }
+    }
+
+    /// What this Iconik does not take, as its options say.
+    fn peculiarity(&self, parts: &Parts) -> Option<Response> {
+        let path = parts.uri.path();
+        if self.redirects_to_slash && !path.ends_with('/') {
+            let query = parts.uri.query().map(|it| format!("?{it}"));
+            let target = format!("{path}/{}", query.unwrap_or_default());
+            let to = [(header::LOCATION, target)];
+            return Some((StatusCode::PERMANENT_REDIRECT, to).into_response());
+        }
+        let most = self.per_page_max?;
+        let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
+        let asked = query.get("per_page")?.parse::<usize>().ok()?;
+        (asked > most).then(|| {
+            let message = format!("Must be at most {most}");
+            Refusal::invalid("per_page", message).into_response()
+        })
+    }
+
+    /// Faults as people write them, one a line: all or, if one cannot be read, none.
+    fn take_faults(&self, body: &Bytes) -> Response {
+        let text = String::from_utf8_lossy(body);
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        match lines
+            .map(str::parse::<WrittenFault>)
+            .collect::<Result<Vec<_>, _>>()
+        {
+            Ok(faults) => {
+                for WrittenFault {
+                    matching,
+                    times,
+                    trouble,
+                } in faults
+                {
+                    self.troubles.add_fault(matching, times, trouble);
+                }
+                StatusCode::NO_CONTENT.into_response()
+            }
+            Err(message) => Refusal::bad(message).into_response(),
         }
     }
 
@@ -189,6 +254,31 @@ impl Door {
         let given = world.tokens.find(app_id, token, self.clock.now())?;
         Some(caller(app_id, token, &given.user_id))
     }
+}
+
+/// Writes a request and its answer as a fixture. An answer that breaks off is not written.
+async fn recorded(
+    recorder: &Recorder,
+    visit: &Visit,
+    query: Option<&str>,
+    request: &Bytes,
+    answer: Response,
+) -> Result<Response, Cut> {
+    let (parts, body) = answer.into_parts();
+    let answer = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .map_err(|_| Cut)?;
+    recorder
+        .exchange(&Exchange {
+            method: &visit.method,
+            path: &visit.path,
+            query,
+            request,
+            status: parts.status.as_u16(),
+            answer: &answer,
+        })
+        .await;
+    Ok(Response::from_parts(parts, Body::from(answer)))
 }
 
 /// What becomes of the answer to a request that was carried out.

@@ -36,8 +36,8 @@ const MAPPING_KEYS: [Key; 2] = [
     key("name", Kind::Text).required(),
 ];
 
-static MAPPING: Resource = Resource::new("Group mapping", "name", &MAPPING_KEYS)
-    .named_by("name")
+static MAPPING: Resource = Resource::new("Group mapping", "group_mappings", &MAPPING_KEYS)
+    .named_by("name", "name")
     .listed(Listing::After);
 
 pub(super) fn routes() -> Routes {

@@ -42,6 +42,7 @@ mod playlists;
 mod portrait;
 mod rate;
 mod reading;
+mod recorder;
 mod records;
 mod refusal;
 mod reindexing;
@@ -70,9 +71,11 @@ mod transfers;
 mod trouble;
 mod users;
 mod versions;
+mod webhook_query;
 mod webhooks;
 mod works;
 mod world;
+mod world_page;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -91,7 +94,7 @@ pub use options::{
 pub use reading::WorldReader;
 pub use records::{Delivery, ReceivedRequest};
 pub use seed::{Seed, SeedError};
-pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble};
+pub use trouble::{Hold, HoldPoint, Matching, RandomTrouble, Trouble, WrittenFault};
 pub use writes::Write;
 
 use crate::clock::SharedClock;
@@ -99,6 +102,7 @@ use crate::model::Method;
 use delivery::Courier;
 use door::Door;
 use rate::Windows;
+use recorder::Recorder;
 use records::Records;
 use trouble::Troubles;
 use world::World;
@@ -159,11 +163,17 @@ impl Simulator {
         let world = Arc::new(Mutex::new(world));
         let records = Arc::new(Records::new(options.log_entries));
         let troubles = Arc::<Troubles>::default();
+        for fault in options.seed.iter().flat_map(|seed| &seed.faults) {
+            troubles.add_fault(fault.matching.clone(), fault.times, fault.trouble.clone());
+        }
+        let recorder = options.record.as_deref().map(Recorder::into_folder);
+        let recorder = recorder.transpose()?.map(Arc::new);
         let courier = Courier::new(
             Arc::clone(&world),
             Arc::clone(&records),
             Arc::clone(&clock),
             options.delivery,
+            recorder.clone(),
         )
         .map_err(io::Error::other)?;
         let site = Arc::new(Site {
@@ -174,8 +184,11 @@ impl Simulator {
         let door = Door {
             router: door::routes().router(Arc::clone(&site)),
             site: Arc::clone(&site),
+            recorder,
             credentials,
             windows: Windows::new(options.rate_limit),
+            per_page_max: options.per_page_max,
+            redirects_to_slash: options.redirects_to_slash,
             troubles: Arc::clone(&troubles),
             records: Arc::clone(&records),
             clock: Arc::clone(&clock),

@@ -60,7 +60,7 @@ static SUBSCRIPTION: Resource =
 
 /// The keys of `NotificationSettingSchema`.
 const SETTING_KEYS: [Key; 8] = [
-    key("enabled", Kind::Flag).required(),
+    key("enabled", Kind::Flag).required().or(Begin::Flag(true)),
     made("event_type", Begin::Param("event_type")),
     made("object_type", Begin::Param("object_type")),
     made("protocol", Begin::Param("protocol")),

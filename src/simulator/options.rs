@@ -5,6 +5,7 @@
 //! that is harder for a client.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,6 +35,14 @@ pub struct SimulatorOptions {
     pub index_lag: Duration,
     /// How long a job takes that ends by itself, by the simulator's clock. Default 2 s.
     pub work_takes: Duration,
+    /// The most objects of any page, where that is less than a list's own maximum; more is refused with 400.
+    /// What Iconik allows is not published but for jobs. Default none.
+    pub per_page_max: Option<usize>,
+    /// Whether a path without its closing slash is answered with a redirect to the one that has it, instead
+    /// of directly. Which of them Iconik does is unknown; default no.
+    pub redirects_to_slash: bool,
+    /// The folder into which every request with its answer and every event is written. Default none.
+    pub record: Option<PathBuf>,
     /// What is there from the start.
     pub seed: Option<Seed>,
     /// How webhooks and buttons are delivered.
@@ -56,6 +65,9 @@ impl Default for SimulatorOptions {
             rate_limit: Some(RateLimit::default()),
             index_lag: Duration::from_secs(2),
             work_takes: Duration::from_secs(2),
+            record: None,
+            per_page_max: None,
+            redirects_to_slash: false,
             seed: None,
             delivery: DeliveryOptions::default(),
             log_entries: 10_000,
@@ -121,7 +133,7 @@ impl Default for RateLimit {
 }
 
 /// How webhooks and buttons are delivered. Only the ten seconds of a button are known; the rest is inferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeliveryOptions {
     /// How long a receiver may take to answer. Default 10 s.
     pub timeout: Duration,
@@ -132,6 +144,22 @@ pub struct DeliveryOptions {
     pub backoff: Duration,
     /// The most events waiting for one webhook; further ones are lost and logged as such. Default 10,000.
     pub queue: usize,
+    /// The share of events, from 0 to 1, that are sent twice. Receivers must expect it; how often Iconik
+    /// does is unknown. Default 0.
+    pub duplicates: f64,
+    /// How many events that wait for one webhook may be sent in another order, beyond the first. Default 0:
+    /// the order of the changes.
+    pub reorder: usize,
+    /// Where the dice for the two begin. Default 0.
+    pub seed: u64,
+    /// Whether the `data` of an update hold only ids. Whether Iconik sends the whole document is unknown;
+    /// default no.
+    pub partial_data: bool,
+    /// After which time a webhook that failed is `ENABLED` again by itself, at the next event that it would
+    /// have had. Whether Iconik does that is unknown; default never.
+    pub recovers_after: Option<Duration>,
+    /// The header `User-Agent` of every call. What Iconik sends was not recorded; default none.
+    pub user_agent: Option<&'static str>,
 }
 
 impl Default for DeliveryOptions {
@@ -141,6 +169,12 @@ impl Default for DeliveryOptions {
             attempts: 5,
             backoff: Duration::from_secs(1),
             queue: 10_000,
+            duplicates: 0.0,
+            reorder: 0,
+            seed: 0,
+            partial_data: false,
+            recovers_after: None,
+            user_agent: None,
         }
     }
 }

@@ -92,8 +92,9 @@ const MEMBER_KEYS: [Key; 6] = [
     made("system_domain_id", Begin::Domain),
 ];
 
-static MEMBER: Resource =
-    Resource::new("Project member", "member_id", &MEMBER_KEYS).listed(Listing::Whole);
+static MEMBER: Resource = Resource::new("Project member", "member_id", &MEMBER_KEYS)
+    .named_by("id", "member_id")
+    .listed(Listing::Whole);
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -143,6 +143,16 @@ fn sitters(world: &World, leave_out: &[&str]) -> Vec<Sitter> {
     seat("job", &world.jobs, &nothing);
     seat("user", &world.users, &nothing);
     seat("view", &world.views, &nothing);
+    for (kind, shelf) in &world.shelves {
+        // What has no id of its own is told by what it hangs on.
+        let documents = shelf.iter().filter(|it| !text(it, "id").is_empty());
+        sitters.extend(documents.map(|document| Sitter {
+            kind: kind.trim_end_matches("_id"),
+            id: text(document, "id").to_owned(),
+            versions: Vec::new(),
+            looks: bare(&json!(document), leave_out),
+        }));
+    }
     for (name, field) in &world.fields {
         sitters.push(Sitter {
             kind: "field",

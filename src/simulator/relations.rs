@@ -27,7 +27,8 @@ const RELATION_TYPE_KEYS: [Key; 8] = [
 ];
 
 static RELATION_TYPE: Resource =
-    Resource::new("Relation type", "relation_type", &RELATION_TYPE_KEYS).named_by("name");
+    Resource::new("Relation type", "relation_type", &RELATION_TYPE_KEYS)
+        .named_by("name", "relation_type");
 
 pub(super) fn routes() -> Routes {
     Routes::new()

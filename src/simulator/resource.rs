@@ -112,10 +112,10 @@ impl Resource {
         }
     }
 
-    /// The same, found by this key, which the path calls like the shelf.
-    pub(super) const fn named_by(self, key: &'static str) -> Self {
+    /// The same, found by this key, which stands in the path under the name beside it.
+    pub(super) const fn named_by(self, key: &'static str, param: &'static str) -> Self {
         Self {
-            naming: Naming::Key(key, self.shelf),
+            naming: Naming::Key(key, param),
             ..self
         }
     }

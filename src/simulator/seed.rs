@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::table::{Document, text};
 use super::world::{World, overlay, stamp};
 use super::{
-    Credential, DEFAULT_DOMAIN, DEFAULT_USER, SimulatorOptions, assets, collections,
+    Credential, DEFAULT_DOMAIN, DEFAULT_USER, SimulatorOptions, WrittenFault, assets, collections,
     custom_actions, jobs, metadata, segments, users, webhooks,
 };
 use crate::model::Secret;
@@ -47,6 +47,8 @@ pub struct Seed {
     pub webhooks: Vec<Document>,
     /// Custom actions.
     pub custom_actions: Vec<Document>,
+    /// Faults that wait for the first requests that match.
+    pub faults: Vec<WrittenFault>,
 }
 
 /// Why a seed cannot be used.

@@ -13,6 +13,10 @@ use super::refusal::Refusal;
 use super::table::Document;
 use super::world::new_id;
 
+/// The longest title or name, in bytes. Iconik publishes none; the search engine that its schemas name takes no
+/// longer term.
+const NAME_BYTES_MAX: usize = 32_766;
+
 /// The type of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
@@ -164,6 +168,10 @@ pub(super) fn checked(body: &Document, keys: &[Key], extent: Extent) -> Result<D
             Some(Value::Null) if !key.nullable => {
                 errors.insert(key.name.to_owned(), "This field may not be null".to_owned());
             }
+            Some(Value::String(text)) if is_too_long(key.name, text) => {
+                let message = format!("Must be at most {NAME_BYTES_MAX} bytes");
+                errors.insert(key.name.to_owned(), message);
+            }
             Some(value) => match mismatch(key.kind, value) {
                 Some(message) => {
                     errors.insert(key.name.to_owned(), message);
@@ -179,6 +187,10 @@ pub(super) fn checked(body: &Document, keys: &[Key], extent: Extent) -> Result<D
     } else {
         Err(Refusal::invalid_fields(&errors))
     }
+}
+
+fn is_too_long(key: &str, text: &str) -> bool {
+    matches!(key, "title" | "name") && text.len() > NAME_BYTES_MAX
 }
 
 /// A new document of these keys, before a body is laid over it.

@@ -17,7 +17,7 @@ use super::world::World;
 use crate::model::Method::{Delete, Get, Post};
 
 /// The keys of `ShareSchema`.
-const SHARE_KEYS: [Key; 28] = [
+const SHARE_KEYS: [Key; 27] = [
     key("allow_approving_comments", Kind::Flag).required(),
     key("allow_comments", Kind::Flag).required(),
     key("allow_custom_actions", Kind::Flag).or(Begin::Flag(false)),
@@ -29,7 +29,7 @@ const SHARE_KEYS: [Key; 28] = [
     key("allow_view_transcriptions", Kind::Flag).or(Begin::Flag(false)),
     key("allow_view_versions", Kind::Flag).or(Begin::Flag(false)),
     made("date_created", Begin::Now),
-    key("emails", Kind::TextList).required(),
+    key("emails", Kind::TextList),
     key("expires", Kind::Time),
     made("has_password", Begin::Flag(false)),
     made("id", Begin::NewId),
@@ -45,7 +45,6 @@ const SHARE_KEYS: [Key; 28] = [
     made("system_domain_id", Begin::Domain),
     key("title", Kind::Text),
     key("upload_storage_id", Kind::Id).or_null(),
-    made("url", Begin::Null),
 ];
 
 static SHARE: Resource = Resource::new("Share", "share_id", &SHARE_KEYS)
@@ -106,9 +105,11 @@ pub(super) fn routes() -> Routes {
 /// The keys by which a share by URL differs: it names nobody.
 const URL_KEYS: [Key; 1] = [key("title", Kind::Text).nullable()];
 
-/// The recorded event of a share: its own id, and its document.
-fn settle(_: &mut World, _: &Ask, _: Verb, share: &mut Document) -> Result<(), Refusal> {
-    share.remove("emails");
+/// Whoever is invited is told by mail and not shown; a password is kept from view.
+fn settle(_: &mut World, _: &Ask, verb: Verb, share: &mut Document) -> Result<(), Refusal> {
+    if share.remove("emails").is_none() && verb == Create {
+        return Err(Refusal::invalid("emails", "This field is required"));
+    }
     let has_password = share.remove("password").is_some_and(|it| it.is_string());
     share.insert("has_password".to_owned(), json!(has_password));
     Ok(())

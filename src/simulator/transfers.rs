@@ -20,7 +20,7 @@ const OBJECTS: Kind = Kind::OneOf(&["assets", "collections", "saved_searches"]);
 /// The keys of `BulkTransferToStorageSchema`, `BulkFilesetArchiveSchema` and `BulkFilesetRestoreSchema`.
 const BULK_KEYS: [Key; 6] = [
     key("delete_original", Kind::Flag),
-    key("destination_storage_id", Kind::Id).nullable(),
+    key("destination_storage_id", Kind::Text).nullable(),
     key("format_name", Kind::Text),
     key("object_ids", Kind::TextList).required(),
     key("object_type", OBJECTS).required(),

@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::routes::{Routes, operations};
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
+use super::webhook_query::Query;
 use super::world::{World, document, new_id, overlay};
 use crate::model::Method::{Delete, Get, Post, Put};
 
@@ -99,9 +100,9 @@ fn defined(
 ) -> Result<Document, Refusal> {
     let given = checked(body, &KEYS, Extent::Whole)?;
     check_target(&given)?;
-    if !text(&given, "query").is_empty() {
-        // An ignored filter would send events that a real webhook does not.
-        let message = "This simulator does not carry out webhook queries; leave it out";
+    if !text(&given, "query").is_empty()
+        && let Err(message) = Query::read(text(&given, "query"))
+    {
         return Err(Refusal::invalid("query", message));
     }
     let mut webhook = document(json!({
@@ -175,6 +176,14 @@ pub(super) fn wants(webhook: &Document, change: &Change) -> bool {
         && asks("realm", change.realm)
         && asks("operation", change.operation)
         && (object.is_empty() || change.object_id == object || belongs())
+}
+
+/// Whether the webhook's query, if it has one, holds for the event.
+pub(super) fn is_meant(webhook: &Document, envelope: &Value) -> bool {
+    match text(webhook, "query") {
+        "" => true,
+        query => Query::read(query).is_ok_and(|query| query.holds(envelope)),
+    }
 }
 
 #[cfg(test)]

@@ -154,6 +154,29 @@ impl World {
         self.index.catch_up(now);
     }
 
+    /// How many there are of each kind, by name.
+    pub(super) fn counts(&self) -> Vec<(String, usize)> {
+        let tables = [
+            ("assets", &self.assets),
+            ("collections", &self.collections),
+            ("segments", &self.segments),
+            ("formats", &self.formats),
+            ("file sets", &self.file_sets),
+            ("files", &self.files),
+            ("jobs", &self.jobs),
+            ("users", &self.users),
+            ("metadata views", &self.views),
+            ("webhooks", &self.webhooks),
+            ("custom actions", &self.custom_actions),
+        ];
+        let tables = tables.map(|(name, table)| (name.to_owned(), table.iter().count()));
+        let shelves = self.shelves.iter().map(|(name, shelf)| {
+            let name = name.trim_end_matches("_id").replace('_', " ");
+            (name, shelf.iter().count())
+        });
+        tables.into_iter().chain(shelves).collect()
+    }
+
     /// A shelf, if anything was ever put on it.
     pub(super) fn shelf(&self, name: &str) -> Option<&Shelf> {
         self.shelves.get(name)

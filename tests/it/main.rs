@@ -5,6 +5,7 @@ mod admin_api;
 mod architecture;
 mod automations;
 mod commands;
+mod conformance;
 mod crash;
 mod driven;
 mod engine;

@@ -68,7 +68,7 @@ fn the_keys_of_every_kind_of_object_are_those_of_iconiks_documents() {
             continue;
         };
         let (schema, said) = said.split_once("`)").expect("the schema ends");
-        let (_, said) = said.split_once("error: ").expect("the keys follow");
+        let (_, said) = said.split_once("The keys: ").expect("the keys follow");
         let said: Vec<&str> = said
             .trim_end_matches('.')
             .split(", ")

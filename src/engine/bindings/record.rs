@@ -142,7 +142,7 @@ pub(super) fn register<K: Kind>(registry: &mut Registry) {
         });
     let it = K::VARIABLE;
     let about = format!(
-        "Its id. Every key that Iconik documents is a property (`{}`), `()` where the answer has none; a misspelt one is an error: `{}`.",
+        "Its id. Every key that Iconik documents is a property (`{}`), `()` where the answer has none; a misspelt one is an error. The keys: `{}`.",
         K::SCHEMA,
         K::KEYS.join("`, `")
     );

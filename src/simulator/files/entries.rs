@@ -42,7 +42,8 @@ const KEYS: [Key; 15] = [
     key("version_id", Kind::Id),
 ];
 
-const FILE: Part = Part {
+/// What a file is.
+pub(super) const FILE: Part = Part {
     what: "File",
     realm: "files",
     param: "file_id",

@@ -13,7 +13,8 @@ use super::part::{Part, check_sibling};
 const KEYS: [Key; 11] = [
     key("name", Kind::Text).required(),
     key("base_dir", Kind::Text).required(),
-    key("component_ids", Kind::Ids).required(),
+    // The schema requires it, yet a client in the field leaves it out where there are none.
+    key("component_ids", Kind::Ids),
     key("format_id", Kind::Id).required(),
     key("archive_file_set_id", Kind::Id),
     key("date_deleted", Kind::Time).nullable(),
@@ -24,7 +25,8 @@ const KEYS: [Key; 11] = [
     key("version_id", Kind::Id),
 ];
 
-const FILE_SET: Part = Part {
+/// What a file set is.
+pub(super) const FILE_SET: Part = Part {
     what: "File set",
     realm: "file_sets",
     param: "file_set_id",
@@ -54,6 +56,7 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let now = ask.caller.stamp();
     let mut file_set = document(json!({
         "asset_id": asset_id,
+        "component_ids": [],
         "date_created": now,
         "date_deleted": null,
         "date_modified": now,
@@ -102,15 +105,19 @@ pub(super) fn purge(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 /// The file entries go with their set.
 fn erase(world: &mut World, ask: &Ask, operation: &'static str) -> Result<Done, Refusal> {
     let done = FILE_SET.erase(world, ask, operation)?;
-    let gone = ask.param("file_set_id");
+    forget_files(world, ask.param("file_set_id"));
+    Ok(done)
+}
+
+/// Takes away the files of a file set that is gone.
+pub(super) fn forget_files(world: &mut World, gone: &str) {
     let files: Vec<_> = world
         .files
-        .group(ask.param("asset_id"))
+        .iter()
         .filter(|file| text(file, "file_set_id") == gone)
         .map(|file| text(file, "id").to_owned())
         .collect();
     for file in files {
         world.files.remove(&file);
     }
-    Ok(done)
 }

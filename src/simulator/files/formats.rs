@@ -49,7 +49,8 @@ const COMPONENT_KEYS: [Key; 3] = [
     key("metadata", Kind::Texts),
 ];
 
-const FORMAT: Part = Part {
+/// What a format is.
+pub(super) const FORMAT: Part = Part {
     what: "Format",
     realm: "formats",
     param: "format_id",
@@ -97,7 +98,12 @@ pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     Ok(FORMAT.add(world, format))
 }
 
-fn whole_component(given: &Value) -> Result<Value, Refusal> {
+/// A component with the keys that the server gives it.
+///
+/// # Errors
+///
+/// 400 for one that does not fit.
+pub(super) fn whole_component(given: &Value) -> Result<Value, Refusal> {
     let message = "Each component must be an object";
     let given = given.as_object();
     let given = given.ok_or_else(|| Refusal::invalid("components", message))?;

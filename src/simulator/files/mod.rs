@@ -5,10 +5,13 @@
 //! the last id. What is deleted softly no longer shows in lists, which is inferred, as are the events: like
 //! those of shares they carry the part's own id, and its document with `asset_id` as `data`.
 
+mod components;
 mod entries;
 mod file_sets;
 mod formats;
 mod part;
+mod recycling;
+mod versions;
 
 use super::routes::{Routes, operations};
 use super::transfers;
@@ -50,6 +53,9 @@ pub(super) fn routes() -> Routes {
         )
         .merge(routes_of_file_sets(ASSET))
         .merge(routes_of_files(ASSET))
+        .merge(components::routes())
+        .merge(recycling::routes())
+        .merge(versions::routes())
 }
 
 fn routes_of_file_sets(asset: &str) -> Routes {

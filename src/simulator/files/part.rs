@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::cursor::page_after;
 use super::super::operation::{Ask, Change, Done};
-use super::super::paging::Row;
+use super::super::paging::{Bounds, Row, page};
 use super::super::refusal::Refusal;
 use super::super::shape::{Extent, Key, checked};
 use super::super::table::{Document, Table, text};
@@ -46,6 +46,26 @@ impl Part {
             .map(Row::plain)
             .collect();
         page_after(&rows, &ask.path(), &ask.query).map(Done::ok)
+    }
+
+    /// The parts of all assets that are meant and do not lie in the recycle bin.
+    pub(super) fn list_everywhere(
+        &self,
+        world: &World,
+        ask: &Ask,
+        is_meant: impl Fn(&Document) -> bool,
+    ) -> Result<Done, Refusal> {
+        let parts = (self.table)(world).iter();
+        let rows = parts.filter(|part| !is_deleted(part) && is_meant(part));
+        let rows: Vec<_> = rows.map(Row::plain).collect();
+        page_after(&rows, &ask.path(), &ask.query).map(Done::ok)
+    }
+
+    /// The parts of all assets that lie in the recycle bin.
+    pub(super) fn list_deleted(&self, world: &World, ask: &Ask) -> Result<Done, Refusal> {
+        let parts = (self.table)(world).iter();
+        let rows = parts.filter(|part| is_deleted(part)).map(Row::plain);
+        page(rows.collect(), &ask.path(), &ask.query, Bounds::PLAIN).map(Done::ok)
     }
 
     /// The part that the path names.
@@ -108,6 +128,26 @@ impl Part {
         let part = Arc::clone(self.find(world, ask)?);
         (self.table_mut)(world).remove(ask.param(self.param));
         Ok(Done::no_content().with([self.changed(operation, &part)]))
+    }
+
+    /// Takes a part away for good, with the files of a file set; its event.
+    pub(super) fn gone(
+        &self,
+        world: &mut World,
+        id: &str,
+        operation: &'static str,
+    ) -> Option<Change> {
+        let part = (self.table_mut)(world).remove(id)?;
+        super::file_sets::forget_files(world, id);
+        Some(self.changed(operation, &part))
+    }
+
+    /// Takes a part out of the recycle bin; its event.
+    pub(super) fn taken_out(&self, world: &mut World, id: &str) -> Option<Change> {
+        let part = (self.table_mut)(world).get_mut(id)?;
+        mark_restored(part);
+        let part = part.clone();
+        Some(self.changed("restore", &part))
     }
 
     /// 400 unless the part lies in the recycle bin, from where alone it can be purged; inferred.

@@ -29,6 +29,16 @@ impl Matching {
         }
     }
 
+    /// Requests of the method, if one is named, with this path; a last `**` stands for all that follow.
+    pub(super) fn written(method: Option<Method>, path: &str) -> Self {
+        let below = path.trim_end_matches('/').strip_suffix("**");
+        Self {
+            method,
+            path: segments(below.unwrap_or(path)).map(str::to_owned).collect(),
+            whole: below.is_none(),
+        }
+    }
+
     /// Every request.
     pub fn all() -> Self {
         Self {

@@ -5,6 +5,7 @@ mod holds;
 mod matching;
 mod random;
 mod spoiled;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ pub use holds::{Hold, HoldPoint};
 pub use matching::Matching;
 pub use random::RandomTrouble;
 pub(super) use spoiled::{answered, half, no_json};
+pub use written::WrittenFault;
 
 use super::records::Records;
 use holds::Holds;

@@ -11,7 +11,9 @@
 mod comparison;
 mod door;
 mod events;
+mod families;
 mod files;
+mod foreign;
 mod lag;
 mod lists;
 mod metadata;
@@ -19,6 +21,8 @@ mod objects;
 mod recordings;
 mod search;
 mod trouble;
+mod watching;
+mod works;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,13 +43,13 @@ use tokio::sync::{Mutex, mpsc};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A simulator and a client with its token.
-struct Iconik {
-    simulator: Simulator,
+pub(crate) struct Iconik {
+    pub(crate) simulator: Simulator,
     client: reqwest::Client,
 }
 
 /// Options of a simulator whose lists show everything at once.
-fn prompt() -> SimulatorOptions {
+pub(crate) fn prompt() -> SimulatorOptions {
     SimulatorOptions {
         index_lag: Duration::ZERO,
         ..SimulatorOptions::default()
@@ -60,7 +64,7 @@ impl Iconik {
         Self::with(prompt()).await
     }
 
-    async fn with(options: SimulatorOptions) -> Self {
+    pub(crate) async fn with(options: SimulatorOptions) -> Self {
         Self::at(options, Arc::new(SystemClock)).await
     }
 
@@ -70,7 +74,7 @@ impl Iconik {
         Self { simulator, client }
     }
 
-    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap();
         let url = format!("{}/{path}", self.simulator.base_url());
         self.client
@@ -144,14 +148,14 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 /// What a receiver got.
 #[derive(Debug)]
-struct Received {
+pub(crate) struct Received {
     headers: HeaderMap,
     body: Value,
 }
 
 /// A web server that keeps what it gets and answers as told.
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     received: mpsc::Receiver<Received>,
     answers: mpsc::Sender<(StatusCode, Value)>,
 }
@@ -163,7 +167,7 @@ type Desk = Arc<(
 
 impl Receiver {
     /// Answers 200 unless [`Receiver::will_answer`] said otherwise.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (sender, received) = mpsc::channel(1000);
         let (answers, script) = mpsc::channel(1000);
         let desk: Desk = Arc::new((sender, Mutex::new(script)));
