@@ -62,10 +62,8 @@ fn metadata_event() -> Arc<Event> {
 }
 
 fn file(path: &str, source: &str) -> RuleFile {
-    RuleFile {
-        path: path.to_owned(),
-        source: source.to_owned(),
-    }
+    let (path, source) = (path.to_owned(), source.to_owned());
+    RuleFile { path, source }
 }
 
 fn findings(files: &[RuleFile], vars: &Value) -> String {

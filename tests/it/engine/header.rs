@@ -108,7 +108,7 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("mode: \"shadow\"", "`mode` is not supported yet"),
         ("run_as: \"users\"", "did you mean \"user\"?"),
         (
-            "on: [\"assets/*/*\"],\n    run_as: \"user\"",
+            "run_as: \"user\", on: [\"assets/*/*\"]",
             "for rules that a button alone wakes",
         ),
         ("progress: \"x\"", "`progress` is not supported yet"),
