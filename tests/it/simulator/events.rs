@@ -306,7 +306,7 @@ async fn an_impossible_webhook_is_refused_with_the_key_that_is_wrong() {
         ("headers", json!({ "a b": "c" })),
         ("status", json!("ON")),
         ("event_type", Value::Null),
-        ("query", json!("data.size>0")),
+        ("query", json!("data.size>")),
     ] {
         let mut body = definition(&receiver, "assets");
         body[key] = value;
