@@ -194,7 +194,8 @@ async fn press(State(site): State<Shared>, ask: Ask) -> Result<Response, Refusal
         Ok(answer) => {
             site.writes.note(Post, &ask, StatusCode::OK, &Value::Null);
             let redirect_url = answer.get("redirect_url").filter(|it| it.is_string());
-            Ok(Json(json!({ "redirect_url": redirect_url })).into_response())
+            let entry = redirect_url.map(|it| ("redirect_url".to_owned(), it.clone()));
+            Ok(Json(Document::from_iter(entry)).into_response())
         }
         Err(error) => Err(Refusal::bad(format!("The custom action failed: {error}"))),
     }

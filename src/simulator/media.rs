@@ -182,6 +182,11 @@ pub(super) fn routes() -> Routes {
             "/files/v1/collections/{collection_id}/keyframes/{keyframe_id}/",
             verbs(&COLLECTION_KEYFRAME, [Read, Edit, Replace, Remove]),
         )
+        .merge(routes_of_versions())
+}
+
+fn routes_of_versions() -> Routes {
+    Routes::new()
         .route(
             "/files/v1/assets/{asset_id}/versions/all/proxies/",
             verbs(&PROXY, [Clear]),

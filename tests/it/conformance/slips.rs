@@ -59,6 +59,7 @@ pub(crate) const SLIPS: &[Slip] = &[
     slip("*", "/deleted_at: null", ALIKE),
     slip("*", "/query: null", ALIKE),
     slip("PATCH *", "request : ", "the documents demand whole objects of a PATCH, yet clients in the field send a part"),
+    slip("PUT jobs/v1/jobs/{job_id}/steps/", "\"id\" is a required property", "a step that is put anew has no id yet; that it is given one is inferred"),
     slip("*", "/related_objects: [] has less", "a recorded job has an empty list here"),
     slip("GET notifications/v1/webhooks/{webhook_id}/", "status 200", READ_201),
     slip("GET assets/v1/custom_actions/{context}/{action_id}/", "status 200", READ_201),
