@@ -278,7 +278,6 @@ async fn costs(store: &SqliteStore, payloads: &Payloads, runs: u64) -> anyhow::R
         settle += begun.elapsed();
         done += claims.len();
         waiting -= claims.len() as u64;
-        waiting -= claims.len() as u64;
     }
     let each = |total: Duration| total.as_secs_f64() * 1e6 / done as f64;
     let payload = each(payload);
