@@ -67,6 +67,8 @@ pub(super) struct Names {
     pub(super) functions: BTreeMap<String, BTreeSet<usize>>,
     /// `module::name` likewise.
     pub(super) in_modules: BTreeMap<(String, String), BTreeSet<usize>>,
+    /// Those of the functions that are called by their bare names: no function of a rule takes their place.
+    pub(super) bare: BTreeMap<String, BTreeSet<usize>>,
     /// The bare functions and methods that we added, for suggestions.
     pub(super) ours: BTreeSet<String>,
 }
@@ -81,45 +83,65 @@ pub(super) struct Registry {
 
 impl Registry {
     /// Registers a documented function, or a property when the signature has no parentheses.
-    pub(super) fn add<A: 'static, const N: usize, const X: bool, R, const F: bool>(
+    ///
+    /// This is compiled once for each function of ours, so it does only what has to know their types.
+    pub(super) fn add<A: 'static, const N: usize, const X: bool, R, const F: bool, T>(
         &mut self,
         doc: FunctionDoc,
-        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+        function: T,
     ) where
         R: Variant + Clone,
+        T: RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
     {
+        let in_module = matches!(doc.place, Place::Module(_));
+        self.place(
+            doc,
+            &T::param_types(),
+            function.into_rhai_function(true, in_module),
+        );
+    }
+
+    fn place(&mut self, doc: FunctionDoc, parameters: &[TypeId], function: RhaiFunc) {
         let name = doc.name();
+        let arity = parameters.len();
         match doc.place {
             Place::Module(module) => {
                 let key = (module.to_owned(), name.to_owned());
-                self.names.in_modules.entry(key).or_default().insert(N);
-                let module = self.modules.entry(module).or_default();
-                let parameters = parameter_types(&function);
-                let function = placed(function.into_rhai_function(true, true));
+                self.names.in_modules.entry(key).or_default().insert(arity);
                 FuncRegistration::new(name)
                     .in_internal_namespace()
-                    .set_into_module_raw(module, parameters, function);
+                    .set_into_module_raw(
+                        self.modules.entry(module).or_default(),
+                        parameters,
+                        placed(function),
+                    );
             }
             Place::Top | Place::Type(_) if doc.is_property() => {
-                FuncRegistration::new_getter(name).set_into_module(&mut self.global, function);
+                FuncRegistration::new_getter(name).set_into_module_raw(
+                    &mut self.global,
+                    parameters,
+                    function,
+                );
             }
             Place::Top | Place::Type(_) => {
                 self.names
                     .functions
                     .entry(name.to_owned())
                     .or_default()
-                    .insert(N);
+                    .insert(arity);
                 self.names.ours.insert(name.to_owned());
+                if doc.place == Place::Top {
+                    let bare = self.names.bare.entry(name.to_owned());
+                    bare.or_default().insert(arity);
+                }
                 FuncRegistration::new(name)
                     .in_global_namespace()
-                    .set_into_module(&mut self.global, function);
+                    .set_into_module_raw(&mut self.global, parameters, function);
             }
         }
-        if !self
-            .docs
-            .iter()
-            .any(|known| known.place == doc.place && known.signature == doc.signature)
-        {
+        let known =
+            |other: &FunctionDoc| other.place == doc.place && other.signature == doc.signature;
+        if !self.docs.iter().any(known) {
             self.docs.push(doc);
         }
     }
@@ -128,16 +150,6 @@ impl Registry {
     pub(super) fn global(&mut self) -> &mut Module {
         &mut self.global
     }
-}
-
-fn parameter_types<A: 'static, const N: usize, const X: bool, R, const F: bool, T>(
-    _: &T,
-) -> [TypeId; N]
-where
-    T: RhaiNativeFunc<A, N, X, R, F>,
-    R: Variant + Clone,
-{
-    T::param_types()
 }
 
 /// Rhai gives the errors of natives that are called as `module::name` no place; this gives them the call's.
@@ -291,6 +303,7 @@ fn add_stock_names(names: &mut Names, standard: &Module) {
             .or_default()
             .insert(arity);
     }
+    names.bare = names.functions.clone();
 }
 
 impl std::fmt::Debug for Catalog {

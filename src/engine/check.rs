@@ -134,14 +134,29 @@ impl Checker<'_> {
         );
     }
 
+    /// A function of the rule takes the place of a built-in one with as many arguments, and of a method with one fewer,
+    /// because Rhai finds it under both. A name alone is no harm.
     fn own_functions(&mut self) {
-        let ours = &Catalog::shared().names().functions;
-        for (name, _) in self.source.functions.clone() {
-            if ours.contains_key(&name) || name == caught::NATIVE {
-                let at = self.source.place_of(&name);
+        let names = Catalog::shared().names();
+        for (name, arity) in self.source.functions.clone() {
+            let at = self.source.place_of(&name);
+            let among = |known: &BTreeMap<String, BTreeSet<usize>>, arity| {
+                known
+                    .get(&name)
+                    .is_some_and(|arities| arities.contains(&arity))
+            };
+            if among(&names.bare, arity) || name == caught::NATIVE {
                 self.find(
                     at,
                     format!("`fn {name}` has the name of a built-in function"),
+                    Some("give it another name".to_owned()),
+                );
+            } else if among(&names.functions, arity + 1)
+                && calls_method(&self.source.ast, &name, arity)
+            {
+                self.find(
+                    at,
+                    format!("`fn {name}` takes the place of the method `{name}`, which this file calls too"),
                     Some("give it another name".to_owned()),
                 );
             }
@@ -331,6 +346,17 @@ fn calls(ast: &AST, name: &str) -> bool {
         ) = path.last()
         {
             found |= call.name == name;
+        }
+        !found
+    });
+    found
+}
+
+fn calls_method(ast: &AST, name: &str, arguments: usize) -> bool {
+    let mut found = false;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = path.last() {
+            found |= call.name == name && call.args.len() == arguments;
         }
         !found
     });
