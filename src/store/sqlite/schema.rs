@@ -25,6 +25,7 @@ pub(super) const MAIN: Schema = Schema {
         include_str!("main_1.sql"),
         include_str!("main_2.sql"),
         include_str!("main_3.sql"),
+        include_str!("main_4.sql"),
     ],
 };
 

@@ -32,6 +32,11 @@ const LATER: &[(&str, u32, &str)] = &[
         include_str!("../../../src/store/sqlite/main_3.sql"),
     ),
     (
+        "cuegate.db",
+        4,
+        include_str!("../../../src/store/sqlite/main_4.sql"),
+    ),
+    (
         "inbox.db",
         2,
         include_str!("../../../src/store/sqlite/inbox_2.sql"),
