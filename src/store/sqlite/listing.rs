@@ -128,32 +128,24 @@ fn queries(db: &Connection, filter: &RunFilter) -> Result<Vec<Query>, StoreError
     if let Some(before) = filter.before {
         base.bound("run.id < ?", before.0);
     }
-    let by_state = filter.states.iter().map(|state| {
-        let mut query = base.clone();
-        query.bound("run.state = ?", state.as_str().to_owned());
-        query
-    });
-    let mut queries: Vec<Query> = match (walked(filter), filter.states.is_empty()) {
-        ("INDEXED BY run_by_rule", true) if !filter.dead_letters => {
-            return queries(
-                db,
-                &RunFilter {
-                    states: RunState::ALL.to_vec(),
-                    ..filter.clone()
-                },
-            );
+    let mut queries = Vec::new();
+    if filter.states.is_empty() {
+        let any = filter.dead_letters.then_some(RunState::Dead);
+        base.by = walked(filter, any, &mut base);
+        queries.push(base);
+    } else {
+        for state in &filter.states {
+            let mut query = base.clone();
+            query.bound("run.state = ?", state.as_str().to_owned());
+            query.by = walked(filter, Some(*state), &mut query);
+            queries.push(query);
         }
-        (_, true) => vec![base],
-        (_, false) => by_state.collect(),
-    };
-    for query in &mut queries {
-        query.by = walked(filter);
     }
     Ok(queries)
 }
 
-/// The index to walk: what names the fewest runs.
-fn walked(filter: &RunFilter) -> &'static str {
+/// The index to walk: what names the fewest runs. One that holds only some of them wants its own condition to be said.
+fn walked(filter: &RunFilter, state: Option<RunState>, query: &mut Query) -> &'static str {
     if filter.event.is_some() {
         "INDEXED BY run_by_event"
     } else if filter.parent.is_some() {
@@ -161,7 +153,7 @@ fn walked(filter: &RunFilter) -> &'static str {
     } else if filter.object.is_some() {
         "INDEXED BY run_by_object"
     } else if filter.rule.is_some() {
-        "INDEXED BY run_by_rule"
+        walked_for_rule(filter, state, query)
     } else if filter.class.is_some() {
         "INDEXED BY run_by_class"
     } else if filter.dead_letters {
@@ -170,6 +162,21 @@ fn walked(filter: &RunFilter) -> &'static str {
         ""
     } else {
         "INDEXED BY run_by_state"
+    }
+}
+
+/// Every run is queued, runs, and as a rule succeeds: these states have no index by rule, because to keep it would cost
+/// every run as much as all its other rows. What is queued or runs is looked for among the runs in that state, and what
+/// has succeeded among those of the rule.
+fn walked_for_rule(filter: &RunFilter, state: Option<RunState>, query: &mut Query) -> &'static str {
+    match state {
+        None if filter.class.is_some() => "INDEXED BY run_by_class",
+        None | Some(RunState::Succeeded) => "INDEXED BY run_by_rule",
+        Some(RunState::Queued | RunState::Running) => "INDEXED BY run_by_state",
+        Some(_) => {
+            query.only("run.state NOT IN ('queued', 'running', 'succeeded')");
+            "INDEXED BY run_by_rule_and_state"
+        }
     }
 }
 

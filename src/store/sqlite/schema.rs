@@ -26,6 +26,7 @@ pub(super) const MAIN: Schema = Schema {
         include_str!("main_2.sql"),
         include_str!("main_3.sql"),
         include_str!("main_4.sql"),
+        include_str!("main_5.sql"),
     ],
 };
 

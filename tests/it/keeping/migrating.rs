@@ -37,6 +37,11 @@ const LATER: &[(&str, u32, &str)] = &[
         include_str!("../../../src/store/sqlite/main_4.sql"),
     ),
     (
+        "cuegate.db",
+        5,
+        include_str!("../../../src/store/sqlite/main_5.sql"),
+    ),
+    (
         "inbox.db",
         2,
         include_str!("../../../src/store/sqlite/inbox_2.sql"),

@@ -7,7 +7,7 @@ mod commands;
 mod model;
 mod people;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -328,5 +328,31 @@ async fn agree(store: &dyn Store, model: &Model) {
     }
     for lane in 0..LANES.len() {
         assert!(model.under_way(lane) <= 1, "runs of a lane overlap");
+    }
+    lists_by_rule_agree(store, &listed).await;
+}
+
+/// A list of one rule, in one state or in any, is what the list of all runs says of it.
+async fn lists_by_rule_agree(store: &dyn Store, listed: &BTreeMap<RunId, &Run>) {
+    let rules: BTreeSet<&RuleId> = listed.values().map(|run| &run.rule).collect();
+    let states = RunState::ALL.into_iter().map(Some);
+    for rule in rules {
+        for state in states.clone().chain([None]) {
+            let filter = RunFilter {
+                rule: Some(rule.clone()),
+                states: state.into_iter().collect(),
+                limit: usize::MAX,
+                ..RunFilter::default()
+            };
+            let found = store.runs(filter).await.unwrap();
+            let meant = listed
+                .values()
+                .rev()
+                .filter(|run| run.rule == *rule && state.is_none_or(|state| run.state == state));
+            assert!(
+                found.iter().map(|run| run.id).eq(meant.map(|run| run.id)),
+                "{rule} {state:?}"
+            );
+        }
     }
 }
