@@ -236,6 +236,7 @@ fn program() -> Program {
         version: RuleVersion::from("1"),
         allow: vec!["metadata:write".to_owned()],
         groups: Vec::new(),
+        progress: None,
         calls_max: 200,
         main: RuleFile {
             path: "typical.rhai".to_owned(),

@@ -314,6 +314,7 @@ fn runner_options(
         job_polling: job_polling(&config.iconik),
         timers: parts.timers,
         readiness,
+        public_url: config.server.public_url.clone(),
         ..runner::Options::default()
     }
 }

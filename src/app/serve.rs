@@ -118,7 +118,9 @@ impl App {
             metrics_for: self.config.server.metrics,
         };
         let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopped_all)));
-        let router = self.ingress.router(health_routes(readiness.clone()));
+        let aborting = ingress::aborting(self.gateway.store(), Arc::clone(&self.clock));
+        let beside = health_routes(readiness.clone()).merge(aborting);
+        let router = self.ingress.router(beside);
         let limits = self.config.limits.clone();
         let (drain, until) = (self.config.server.drain, stopped(&stopping));
         let hooks =

@@ -32,6 +32,7 @@ use serde_json::Value;
 
 use crate::model::{Diagnostic, Effect, Failure, LogLine, Query, RuleHeader};
 
+pub use bindings::kept_job;
 pub use catalog::{FunctionDoc, Place};
 pub use compile::compile;
 pub use program::Rule;

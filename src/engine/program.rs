@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::EvalAltResult;
 
-use super::bindings::{expect_member, query_of};
+use super::bindings::{begin_job, expect_member, query_of};
 use super::catalog::OwnModules;
 use super::convert::type_name;
 use super::linked::{Linked, in_import_order, link};
@@ -135,8 +135,9 @@ impl Rule {
             moment.started_at,
             (journal, moment.steps_before),
         );
-        let called =
-            expect_member(&session, event).and_then(|()| self.linked.call(&session, event, result));
+        let called = expect_member(&session, event)
+            .and_then(|()| begin_job(&session, event))
+            .and_then(|()| self.linked.call(&session, event, result));
         let outcome = match called {
             Ok(value) if phase == Phase::Each => match query_of(&value) {
                 Ok(query) => Outcome::Found(query),

@@ -3,6 +3,7 @@
 //! Ingress waits for the store and for nothing else: which rules want the event is decided later, so a slow or
 //! broken rule cannot make a sender wait. What is answered 200 is on the disk.
 
+mod aborting;
 mod counters;
 mod foreign;
 mod linger;
@@ -33,6 +34,7 @@ use crate::config;
 use crate::model::{RuleSet, Secret, SourceName};
 use crate::store::Accepts;
 
+pub use aborting::aborting;
 pub use listen::serve;
 pub use message::{MessageError, parse};
 pub use sealing::Sealing;

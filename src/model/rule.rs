@@ -44,6 +44,9 @@ pub struct Program {
     /// The groups whose members may press the rule's button; everybody if there are none.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// The title of the job that shows how a run is getting on, if there is to be one.
+    #[serde(default)]
+    pub progress: Option<String>,
     /// The most calls that one run may make.
     pub calls_max: u32,
     /// The rule's own file.
@@ -81,6 +84,9 @@ pub struct RuleHeader {
     /// Whom its calls are made as.
     #[serde(default)]
     pub run_as: RunAs,
+    /// The title of the job of Iconik that shows how a run is getting on, if there is to be one.
+    #[serde(default)]
+    pub progress: Option<String>,
     /// How its runs are ordered.
     pub lane: Lane,
     /// What happens when an event arrives while a run of the lane is unfinished.
@@ -273,6 +279,7 @@ impl RuleHeader {
             schedule: None,
             allow: Vec::new(),
             run_as: RunAs::Service,
+            progress: None,
             lane: Lane::Default,
             concurrency: Concurrency::Queued,
             debounce: None,
@@ -369,6 +376,7 @@ impl RuleSet {
                 .as_ref()
                 .map(|button| button.groups.clone())
                 .unwrap_or_default(),
+            progress: header.progress.clone(),
             calls_max: header.limits.calls_per_run,
             main: (*files.get(header.file.as_str())?).clone(),
             libraries: header

@@ -140,6 +140,7 @@ impl Driver {
         if progress.bytes() > JOURNAL_BYTES_MAX {
             return Err(progress.dead(journal_full(progress)));
         }
+        self.keep_job(known, progress).await?;
         if walking::is_done(known, progress) {
             return Err(End::Settle(Settlement::Succeeded));
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::iconik::{CallError, Reply, Share};
-use crate::model::{Call, Method};
+use crate::model::{Call, Method, RunId};
 use crate::store::StoreError;
 
 use super::Runner;
@@ -78,6 +78,7 @@ impl Runner {
         tokio::pin!(shutdown);
         let polling = self.options.job_polling;
         let mut pause = polling.pause;
+        let mut kept = RunId(0);
         for number in 0.. {
             let due = Instant::now() + pause;
             tokio::select! {
@@ -88,7 +89,7 @@ impl Runner {
             let round = tokio::select! {
                 biased;
                 () = &mut shutdown => return,
-                round = self.look_at_jobs(number) => round,
+                round = self.round(number, &mut kept) => round,
             };
             pause = match round {
                 Ok(round) if round.trouble => (pause * 2).min(PAUSE_MAX),
@@ -100,6 +101,12 @@ impl Runner {
                 }
             };
         }
+    }
+
+    async fn round(&self, number: usize, kept: &mut RunId) -> Result<Round, StoreError> {
+        let mut round = self.look_at_jobs(number).await?;
+        *kept = self.look_after_kept_jobs(*kept, &mut round).await?;
+        Ok(round)
     }
 
     /// Looks at every job that a run waits for, once. `round` counts the rounds, so that jobs that no list shows take

@@ -16,6 +16,7 @@ mod doubts;
 mod drive;
 mod egress;
 mod jobs;
+mod kept_jobs;
 mod line;
 mod lookups;
 mod mark;
@@ -216,6 +217,8 @@ pub struct Options {
     pub readiness: Readiness,
     /// What tokens of people are sealed with, for rules that run as they.
     pub seal: Option<Arc<Seal>>,
+    /// Where Iconik reaches this gateway, if it is known: the jobs of runs are told to call there when they are aborted.
+    pub public_url: Option<String>,
 }
 
 /// What becomes of a run that waits for the time or for an event.
@@ -244,6 +247,7 @@ impl Default for Options {
             timers: Timers::default(),
             readiness: Readiness::new(),
             seal: None,
+            public_url: None,
         }
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct Progress {
     pub(super) walk: Option<Walk>,
     /// How long its script and its calls have taken together in this claim.
     pub(super) spent_now: Duration,
+    /// Whether the store knows the job that the run shows itself as.
+    pub(super) job_is_kept: bool,
     spent_before: Duration,
     bytes: usize,
     writes: u32,
@@ -97,6 +99,7 @@ impl Progress {
             logs: Vec::new(),
             walk: claim.walk,
             spent_now: Duration::ZERO,
+            job_is_kept: false,
             spent_before: claim.spent,
         }
     }

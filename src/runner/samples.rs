@@ -27,6 +27,7 @@ pub(super) fn program(allow: &[&str]) -> Program {
         version: RuleVersion::from("1"),
         allow: allow.iter().map(|&scope| scope.to_owned()).collect(),
         groups: Vec::new(),
+        progress: None,
         calls_max: 200,
         main: RuleFile {
             path: "tag.rhai".to_owned(),

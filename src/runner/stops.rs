@@ -34,6 +34,11 @@ impl Stops {
         }
     }
 
+    /// Whether writes are paused, as far as is known.
+    pub(super) fn holds_writes(&self) -> bool {
+        self.writes.load(Ordering::Relaxed)
+    }
+
     /// Reads what is stopped.
     pub(super) async fn refresh(&self) -> Result<(), StoreError> {
         let pauses = self.store.pauses().await?;
@@ -61,8 +66,7 @@ impl Stops {
 impl Door {
     /// How the claim ends of a run that has come to a write while writes are paused.
     pub(super) fn held(&self, progress: &Progress) -> Option<End> {
-        let writes_are_paused = self.stops.writes.load(Ordering::Relaxed);
-        writes_are_paused.then(|| {
+        self.stops.holds_writes().then(|| {
             End::Settle(Settlement::Waiting {
                 waits: Waits::Writes,
                 until: after(self.clock.now(), HELD),

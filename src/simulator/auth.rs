@@ -101,7 +101,7 @@ fn give_for_app(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         "" => ask.caller.user_id.clone(),
         user => user.to_owned(),
     };
-    given_out(world, ask, text(&app, "id"), &user).map(Done::as_ok)
+    given_out(world, ask, text(&app, "id"), &user).map(Done::with_200)
 }
 
 /// Whoever comes this far has a token; the schema publishes no body.

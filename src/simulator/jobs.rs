@@ -1,14 +1,18 @@
 //! Jobs, as the API keeps them: whoever made a job moves it along. Nothing here does the work that a job
 //! stands for, and jobs cause no events.
 
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::put;
 use serde_json::{Value, json};
 
+use super::Shared;
 use super::job_steps;
 use super::operation::{Ask, Caller, Done};
 use super::paging::{Bounds, Row};
 use super::refusal::Refusal;
-use super::routes::{Routes, operations};
+use super::routes::{Routes, operations, waiting};
 use super::search::Query;
 use super::shape::{Extent, Key, Kind, checked, key};
 use super::table::{Document, text};
@@ -127,7 +131,7 @@ pub(super) fn routes() -> Routes {
                 (Delete, job_steps::remove_many),
             ]),
         )
-        .route("/jobs/v1/jobs/state/", operations([(Put, change_states)]))
+        .route("/jobs/v1/jobs/state/", waiting(Put, put(change_states)))
         .route(
             "/jobs/v1/jobs/{job_id}/",
             operations([
@@ -278,10 +282,27 @@ fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     }
 }
 
-/// What each action makes of a job is inferred; a job that has ended stays as it is, unless restarted.
-fn change_states(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
+/// Changes the states of jobs, then calls the addresses that they name for the action. What Iconik sends there is not
+/// known: here it is an empty object.
+async fn change_states(State(site): State<Shared>, ask: Ask) -> Result<Response, Refusal> {
+    let addresses = changed_states(&mut site.world(), &ask)?;
+    site.writes
+        .note(Put, &ask, StatusCode::CREATED, &Value::Null);
+    for url in addresses {
+        let definition = document(json!({ "url": url, "headers": {} }));
+        if let Err(error) = site.courier.call(&definition, &json!({})).await {
+            tracing::warn!(url, error, "the owner of a job was not reached");
+        }
+    }
+    Ok(StatusCode::CREATED.into_response())
+}
+
+/// What each action makes of a job is inferred: one that has ended stays as it is, unless restarted, and one that names
+/// an address for ABORT waits for its owner to abort it. Answers the addresses.
+fn changed_states(world: &mut World, ask: &Ask) -> Result<Vec<String>, Refusal> {
     let given = checked(&ask.body()?, &STATE_KEYS, Extent::Whole)?;
-    let (status, revives) = match text(&given, "action") {
+    let action = text(&given, "action");
+    let (status, revives) = match action {
         "PAUSE" => ("PAUSED", false),
         "RESUME" => ("STARTED", false),
         "ABORT" => ("ABORTED", false),
@@ -296,16 +317,23 @@ fn change_states(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     if let Some(unknown) = ids.iter().find(|id| !world.jobs.contains(id)) {
         return Err(Refusal::not_found("Job", unknown));
     }
+    let mut addresses = Vec::new();
     for id in ids {
         if let Some(job) = world.jobs.get_mut(id)
             && (revives || !has_ended(job))
         {
+            let address = job["action_context"][action]["url"].as_str();
+            let status = match address {
+                Some(_) if action == "ABORT" => "ABORT_PENDING",
+                _ => status,
+            };
+            addresses.extend(address.map(str::to_owned));
             job.insert("status".to_owned(), json!(status));
             job.insert("date_modified".to_owned(), ask.caller.stamp());
             set_progress(job);
         }
     }
-    Ok(Done::bare(StatusCode::CREATED))
+    Ok(addresses)
 }
 
 fn has_ended(job: &Document) -> bool {

@@ -11,6 +11,7 @@ use super::resource::Verb::{Create, List, Read, Remove, Replace};
 use super::resource::{Listing, Resource};
 use super::routes::{Routes, operations, verbs};
 use super::shape::{Begin, Key, Kind, key, made};
+use super::shelf::Shelf;
 use super::table::{Document, text};
 use super::world::World;
 use crate::model::Method::{Delete, Get, Put};
@@ -113,7 +114,7 @@ static SYSTEM_NOTIFICATION: Resource =
 /// Every setting that somebody has made.
 fn list_settings(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let made = world.shelf("notification_setting").into_iter();
-    let rows = made.flat_map(|it| it.iter()).map(Row::plain).collect();
+    let rows = made.flat_map(Shelf::iter).map(Row::plain).collect();
     page(rows, &ask.path(), &ask.query, Bounds::PLAIN).map(Done::ok)
 }
 

@@ -250,7 +250,7 @@ impl Done {
     }
 
     /// The same answer, as 200.
-    pub(super) fn as_ok(self) -> Self {
+    pub(super) fn with_200(self) -> Self {
         Self {
             status: StatusCode::OK,
             ..self
@@ -258,7 +258,7 @@ impl Done {
     }
 
     /// The same answer, as 201.
-    pub(super) fn as_created(self) -> Self {
+    pub(super) fn with_201(self) -> Self {
         Self {
             status: StatusCode::CREATED,
             ..self

@@ -9,7 +9,7 @@ use super::resource::Resource;
 use super::resource::Verb::{Create, Edit, List, Read, Remove, Replace};
 use super::routes::{Routes, operations, verbs};
 use super::shape::{Begin, Extent, Key, Kind, checked, key, made};
-use super::shelf::Place;
+use super::shelf::{Place, Shelf};
 use super::table::{Document, text};
 use super::world::{World, document, new_id, overlay};
 use crate::model::Method::{Delete, Get, Post};
@@ -90,7 +90,7 @@ impl Ends<'_> {
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let (id, kind) = (ask.param("asset_id"), ask.param("relation_type"));
     world.asset(id)?;
-    let relations = world.shelf(SHELF).into_iter().flat_map(|it| it.iter());
+    let relations = world.shelf(SHELF).into_iter().flat_map(Shelf::iter);
     let others = relations
         .filter(|it| kind.is_empty() || text(it, "relation_type") == kind)
         .filter_map(
@@ -159,7 +159,7 @@ fn relate(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     world.shelf_mut(SHELF).put(&row, place, relation.clone());
     let change = changed(if is_new { "create" } else { "update" }, &relation);
     let done = Done::ok(relation).with([change]);
-    Ok(if is_new { done.as_created() } else { done })
+    Ok(if is_new { done.with_201() } else { done })
 }
 
 fn named<'a>(world: &World, ask: &'a Ask) -> Result<Ends<'a>, Refusal> {

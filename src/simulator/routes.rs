@@ -30,7 +30,7 @@ enum Act {
     /// What every resource can do.
     Resource(&'static Resource, Verb),
     /// What also goes out to others, and therefore waits.
-    Waiting(MethodRouter<Shared>),
+    Waiting(Box<MethodRouter<Shared>>),
 }
 
 /// The operations of one path: a GET only reads, everything else writes.
@@ -50,7 +50,7 @@ pub(super) fn reading(method: Method, operation: Operation) -> Vec<Endpoint> {
 
 /// An operation that waits for others; it notes its own writes.
 pub(super) fn waiting(method: Method, handler: MethodRouter<Shared>) -> Vec<Endpoint> {
-    let act = Act::Waiting(handler);
+    let act = Act::Waiting(Box::new(handler));
     vec![Endpoint { method, act }]
 }
 
@@ -132,7 +132,7 @@ fn method_router(of_path: Vec<Endpoint>) -> MethodRouter<Shared> {
                 let operation = move |world: &mut World, ask: &Ask| resource.act(verb, world, ask);
                 on(router, method, verb.writes(), operation)
             }
-            Act::Waiting(handler) => router.merge(handler),
+            Act::Waiting(handler) => router.merge(*handler),
         };
     }
     router

@@ -11,6 +11,7 @@ use super::resource::Verb::{Create, Edit, List, Read, Remove, Replace};
 use super::resource::{Listing, Resource, Verb};
 use super::routes::{Routes, operations, verbs};
 use super::shape::{Begin, Extent, Key, Kind, checked, key, made};
+use super::shelf::Shelf;
 use super::table::{Document, text};
 use super::works::ids;
 use super::world::World;
@@ -118,7 +119,7 @@ fn settle(_: &mut World, _: &Ask, verb: Verb, share: &mut Document) -> Result<()
 /// All shares of the domain, oldest first.
 fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let shares = world.shelf("share_id").into_iter();
-    let rows = shares.flat_map(|it| it.iter()).map(Row::plain).collect();
+    let rows = shares.flat_map(Shelf::iter).map(Row::plain).collect();
     page(rows, &ask.path(), &ask.query, Bounds::PLAIN).map(Done::ok)
 }
 

@@ -13,6 +13,7 @@ use super::resource::Verb::{Create, Edit, List, Read, Remove, Replace};
 use super::resource::{Listing, Resource, Verb};
 use super::routes::{Routes, operations, verbs};
 use super::shape::{Begin, Key, Kind, key, made};
+use super::shelf::Shelf;
 use super::table::{Document, text};
 use super::world::World;
 use crate::model::Method::{Delete, Get, Post};
@@ -233,10 +234,7 @@ fn list(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 }
 
 fn all<'a>(world: &'a World, shelf: &str) -> impl Iterator<Item = &'a Arc<Document>> {
-    world
-        .shelf(shelf)
-        .into_iter()
-        .flat_map(|shelf| shelf.iter())
+    world.shelf(shelf).into_iter().flat_map(Shelf::iter)
 }
 
 /// The default one of the purpose, or else the first.

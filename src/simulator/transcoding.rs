@@ -261,7 +261,7 @@ fn draw_collection(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
         title: "Making keyframes",
         about: Some(("collections", id)),
     };
-    plain(world, ask, task).map(Done::as_created)
+    plain(world, ask, task).map(Done::with_201)
 }
 
 fn transcode_many(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {

@@ -144,7 +144,7 @@ fn remove(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
 
 fn remove_old(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let asset = arranged(world, ask.param("asset_id"), |versions| {
-        versions.truncate(1)
+        versions.truncate(1);
     })?;
     Ok(Done::no_content().with([assets::changed("update", &asset)]))
 }

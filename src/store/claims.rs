@@ -133,6 +133,13 @@ pub enum JournalEntry {
         /// The object's id in Iconik.
         object: String,
     },
+    /// The job that the run shows itself as, in one call with the answer that names it.
+    Kept {
+        /// The job's id in Iconik.
+        job: String,
+        /// Who knows it may end the run.
+        abort_key: String,
+    },
     /// For the trace only.
     Remark(Remark),
 }

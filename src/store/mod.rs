@@ -7,6 +7,7 @@
 mod adoption;
 mod claims;
 mod keeping;
+mod kept_jobs;
 mod lists;
 mod operated;
 mod pauses;
@@ -30,6 +31,7 @@ pub use claims::{
     Settle, Settlement, Sighting, StateStep, Waits, Walk, WalkPage,
 };
 pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
+pub use kept_jobs::{KeptJob, KeptJobs, Told, abort_run};
 pub use lists::{
     AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
     StoredEvent,
@@ -121,7 +123,9 @@ pub trait Counted: Send + Sync + Debug {
 
 /// The store. Every method's effect is in one transaction and is there as a whole or not at all.
 #[async_trait]
-pub trait Store: Accepts + Counted + Keeps + Operated + Rerouting + Schedules + Tokens {
+pub trait Store:
+    Accepts + Counted + Keeps + KeptJobs + Operated + Rerouting + Schedules + Tokens
+{
     /// Up to `limit` events that nobody has decided about, oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 

@@ -15,6 +15,7 @@ mod hostile;
 mod introduction;
 mod keeping;
 mod metrics;
+mod progress;
 mod reference;
 mod rule_sets;
 mod runs;

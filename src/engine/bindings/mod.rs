@@ -15,6 +15,7 @@ mod iconik;
 mod ids;
 mod job;
 mod json;
+mod kept_job;
 mod kinds;
 mod list;
 mod listing;
@@ -40,6 +41,8 @@ mod waiting;
 pub(super) use call::{API_ERROR_TAG, JOB_ERROR_TAG};
 pub(super) use egress::egress_module;
 pub(super) use event::{EventView, nearest};
+pub(super) use kept_job::begin_job;
+pub use kept_job::kept_job;
 pub(super) use membership::expect_member;
 pub(super) use query::query_of;
 

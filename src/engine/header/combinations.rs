@@ -6,6 +6,9 @@ use super::Reader;
 use super::values::Wrong;
 use crate::model::{Concurrency, RuleHeader, RuleId, RunAs};
 
+/// The scope that making a job needs.
+const JOBS_WRITE: &str = "jobs:write";
+
 /// Everything that is impossible about a header whose keys are good by themselves.
 pub(super) fn impossible(reader: &Reader<'_>) -> Vec<Wrong> {
     let header = &reader.parsed.header;
@@ -52,30 +55,42 @@ pub(super) fn impossible(reader: &Reader<'_>) -> Vec<Wrong> {
             "make it shorter, or `expires` longer",
         );
     }
-    if header.has_done && !header.has_each {
-        find(
-            reader.source.place_of("done"),
-            "`fn done` would never be called: it comes after the objects of `each`, and the rule has no `fn each`",
-            "add `fn each(event)`, or do the work at the end of `run`",
-        );
-    }
-    if reader.bounds_each && !header.has_each {
-        find(
-            reader.key("limits"),
-            "`limits.objects` bounds what `each` finds, and the rule has no `fn each`",
-            "take it out, or add `fn each(event)`",
-        );
-    }
     let own_key = header
         .has_lane
         .then(|| about_lane_function(reader))
         .flatten();
     let calm = header.debounce.and_then(|_| about_debounce(header));
-    for (at, message, hint) in own_key
+    let job = header
+        .progress
+        .as_ref()
+        .and_then(|_| about_progress(header));
+    for (at, message, hint) in about_each(reader)
         .into_iter()
+        .chain(own_key)
         .chain(calm.map(|(message, hint)| (reader.key("debounce"), message, hint)))
+        .chain(job.map(|(message, hint)| (reader.key("progress"), message, hint)))
     {
         find(at, message, hint);
+    }
+    found
+}
+
+fn about_each(reader: &Reader<'_>) -> Vec<(At, &'static str, &'static str)> {
+    let header = &reader.parsed.header;
+    let mut found = Vec::new();
+    if header.has_done && !header.has_each {
+        found.push((
+            reader.source.place_of("done"),
+            "`fn done` would never be called: it comes after the objects of `each`, and the rule has no `fn each`",
+            "add `fn each(event)`, or do the work at the end of `run`",
+        ));
+    }
+    if reader.bounds_each && !header.has_each {
+        found.push((
+            reader.key("limits"),
+            "`limits.objects` bounds what `each` finds, and the rule has no `fn each`",
+            "take it out, or add `fn each(event)`",
+        ));
     }
     found
 }
@@ -95,6 +110,14 @@ fn about_lane_function(reader: &Reader<'_>) -> Option<(At, &'static str, &'stati
             "take the function out of the rule, or `concurrency: \"parallel\"` out of the header",
         )
     })
+}
+
+fn about_progress(header: &RuleHeader) -> Option<(&'static str, &'static str)> {
+    let may_write = header.allow.iter().any(|scope| scope == JOBS_WRITE);
+    (!may_write).then_some((
+        "`progress` keeps a job in Iconik, and the rule may not write jobs",
+        "add \"jobs:write\" to `allow`",
+    ))
 }
 
 fn about_debounce(header: &RuleHeader) -> Option<(&'static str, &'static str)> {

@@ -17,7 +17,7 @@ use crate::model::{Diagnostic, RuleHeader, RuleId, RuleVersion, RunAs};
 use clock::{debounce, schedule};
 use keys::{button, concurrency, lane, limits, priority, retry};
 use subjects::{pattern, scope};
-use values::{Wrong, boolean, duration, list, one_of, text, wrong};
+use values::{Wrong, boolean, duration, list, one_of, text, title, wrong};
 
 pub(super) use subjects::{EGRESS, parse_pattern};
 
@@ -168,11 +168,9 @@ impl Reader<'_> {
                 Constant::Int(1) => {}
                 _ => return Err(wrong(value.at, "`api` is 1: this version knows no other")),
             },
-            "mode" | "progress" => {
-                return Err(wrong(
-                    at,
-                    format!("`{key}` is not supported yet by this version"),
-                ));
+            "progress" => header.progress = Some(title(value, key)?),
+            "mode" => {
+                return Err(wrong(at, "`mode` is not supported yet by this version"));
             }
             _ => {
                 let hint =

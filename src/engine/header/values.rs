@@ -32,6 +32,18 @@ pub(super) fn text<'a>(value: &'a Literal, key: &str) -> Result<&'a str, Wrong> 
     }
 }
 
+/// A text that people read.
+pub(super) fn title(value: &Literal, key: &str) -> Result<String, Wrong> {
+    let title = text(value, key)?;
+    if title.trim().is_empty() {
+        return Err(wrong(
+            value.at,
+            format!("`{key}` is empty: it is what people read"),
+        ));
+    }
+    Ok(title.to_owned())
+}
+
 pub(super) fn boolean(value: &Literal, key: &str) -> Result<bool, Wrong> {
     match value.value {
         Constant::Bool(flag) => Ok(flag),

@@ -323,7 +323,7 @@ fn grant(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {
     let done = read_one(world, ask)?.with(change);
     let is_post = holder.0 == Holder::Share && ask.is_post();
     let is_created = is_post || (is_new && holder.0 != Holder::Share);
-    Ok(if is_created { done.as_created() } else { done })
+    Ok(if is_created { done.with_201() } else { done })
 }
 
 fn revoke(world: &mut World, ask: &Ask) -> Result<Done, Refusal> {

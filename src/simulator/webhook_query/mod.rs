@@ -11,6 +11,7 @@ mod reader;
 
 use regex::Regex;
 use serde_json::Value;
+use std::cmp::Ordering;
 
 use reader::Reader;
 
@@ -94,7 +95,7 @@ impl Comparison {
     fn equals(&self, value: &Value) -> bool {
         match &self.literal {
             Literal::Pattern(pattern) => value.as_str().is_some_and(|it| pattern.is_match(it)),
-            Literal::Plain(Value::Number(_)) => self.compared(value).is_some_and(|it| it.is_eq()),
+            Literal::Plain(Value::Number(_)) => self.compared(value).is_some_and(Ordering::is_eq),
             Literal::Plain(literal) => value == literal,
         }
     }
@@ -113,7 +114,7 @@ impl Comparison {
     }
 
     /// Numbers with numbers, texts with texts, and nothing else.
-    fn compared(&self, value: &Value) -> Option<std::cmp::Ordering> {
+    fn compared(&self, value: &Value) -> Option<Ordering> {
         match (value, &self.literal) {
             (Value::Number(value), Literal::Plain(Value::Number(literal))) => {
                 value.as_f64().partial_cmp(&literal.as_f64())

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::keeping::kept_jobs;
 use super::rows::{corrupt, from_json, micros, time, to_json};
 use super::writer::Class;
 use super::{adopting, lanes, waits};
@@ -14,7 +15,9 @@ pub(super) fn class(db: &Connection, batch: &[Append]) -> Result<Class, StoreErr
     for append in batch {
         let durable = match &append.entry {
             JournalEntry::Intent(_) | JournalEntry::Withdrawn { .. } => true,
-            JournalEntry::Made { .. } | JournalEntry::Remark(_) => false,
+            JournalEntry::Made { .. } | JournalEntry::Kept { .. } | JournalEntry::Remark(_) => {
+                false
+            }
             JournalEntry::Answer(step) => {
                 open_intent_id(db, append.lease.run, step.number)?.is_some()
             }
@@ -38,6 +41,7 @@ pub(super) fn append(db: &Connection, append: &Append) -> Result<Fenced, StoreEr
         JournalEntry::Answer(step) => write_step(db, run, step)?,
         JournalEntry::Withdrawn { number } => withdraw(db, run, *number)?,
         JournalEntry::Made { number, object } => adopting::made(db, run, *number, object)?,
+        JournalEntry::Kept { job, abort_key } => kept_jobs::keep(db, run, job, abort_key)?,
         JournalEntry::Remark(remark) => write_remark(db, run, remark)?,
     }
     Ok(Fenced::Written)
@@ -50,6 +54,7 @@ pub(super) fn bytes(append: &Append) -> usize {
         JournalEntry::Answer(step) => to_json(&step.answer).len(),
         JournalEntry::Withdrawn { .. } => 0,
         JournalEntry::Made { object, .. } => object.len(),
+        JournalEntry::Kept { job, abort_key } => job.len() + abort_key.len(),
         JournalEntry::Remark(remark) => remark.text.len(),
     };
     entry

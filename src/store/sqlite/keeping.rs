@@ -1,5 +1,6 @@
 //! The store keeps itself in order: prunes, and says how well it is.
 
+pub(super) mod kept_jobs;
 mod tokens;
 
 use std::path::Path;

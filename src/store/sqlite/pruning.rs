@@ -273,6 +273,7 @@ impl Slice<'_> {
             for sql in [
                 "DELETE FROM walk WHERE run = ?1",
                 "DELETE FROM made WHERE run = ?1",
+                "DELETE FROM kept_job WHERE run = ?1",
             ] {
                 self.rows += self.db.prepare_cached(sql)?.execute([run])?;
             }

@@ -248,6 +248,13 @@ impl Gateway {
         (status, answer.json().await.expect("every answer is JSON"))
     }
 
+    /// The status of a post without a body to a path of the public listener.
+    pub(crate) async fn called(&self, path: &str) -> u16 {
+        let url = format!("{}{path}", self.hooks_url());
+        let answer = self.http.post(url).send().await;
+        answer.expect("the gateway answers").status().as_u16()
+    }
+
     /// What an answer to a post to the source `iconik` says about when to come again.
     pub(crate) async fn retry_after(&self, body: &Value) -> Option<String> {
         let request = self

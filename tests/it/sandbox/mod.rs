@@ -82,6 +82,7 @@ fn program_of(functions: &str) -> Arc<Program> {
         version: RuleVersion::from(functions),
         allow: vec!["assets:write".to_owned()],
         groups: Vec::new(),
+        progress: None,
         calls_max: 200,
         main: file("r.rhai", source(functions)),
         libraries: Vec::new(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Original;
 use crate::model::{Answer, DeadClass, Effect, RunId, RunState, StateAccess, Step};
+use crate::store::sqlite::keeping::kept_jobs;
 use crate::store::sqlite::lanes::{self, Ending};
 use crate::store::sqlite::placing::{self, Newcomer};
 use crate::store::sqlite::rows::micros;
@@ -58,6 +59,7 @@ pub(in crate::store::sqlite) fn retry(
         answered: kept + u32::from(happened.is_some()),
     };
     copied.journal(db, newcomer.at)?;
+    kept_jobs::hand_over(db, run, fork)?;
     if let Some(walk) = walk {
         walk.copy(db, run, fork)?;
     }
