@@ -237,6 +237,15 @@ impl Session {
         }
         let at = self.place(&here);
         effect.set_position(at.map(|at| here.shown_at(at, &self.program.main.path)));
+        self.answer(here, effect)
+    }
+
+    /// The same for what the gateway does of itself before the script begins, whatever the function may ask for.
+    pub(super) fn step_before_script(&self, effect: Effect) -> Fallible<Answer> {
+        self.answer(Here::default(), effect)
+    }
+
+    fn answer(&self, here: Here, effect: Effect) -> Fallible<Answer> {
         let mut state = self.state();
         let number = state.answered;
         let Some(step) = self.journal.get(number) else {

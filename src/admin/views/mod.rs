@@ -2,6 +2,7 @@
 
 mod event;
 mod line;
+mod masked;
 mod pause;
 mod rule;
 mod run;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::masked::masked;
 use crate::model::{Effect, FilePosition, LogLevel, LogLine, RuleSet, Run, RunId, StateAccess};
 use crate::store::{Remark, Trace};
 
@@ -98,7 +99,7 @@ pub struct OpenView {
     pub at: Timestamp,
 }
 
-/// JSON that may be too long to show.
+/// JSON that may be too long to show, without secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BodyView {
     /// Its length as text, in bytes.
@@ -113,11 +114,12 @@ pub struct BodyView {
 
 impl BodyView {
     fn of(body: &Value, full: bool) -> Self {
+        let body = masked(body);
         let text = body.to_string();
         let whole = full || text.len() <= SHOWN_BYTES;
         Self {
             bytes: text.len(),
-            json: whole.then(|| body.clone()),
+            json: whole.then_some(body),
             beginning: (!whole).then(|| {
                 let end = text.floor_char_boundary(SHOWN_BYTES);
                 text[..end].to_owned()

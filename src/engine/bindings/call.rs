@@ -125,11 +125,13 @@ impl Request {
     pub(super) fn send_from(self, session: &SharedSession, here: Here) -> Fallible<Value> {
         let call = self.0.clone();
         let answer = self.step(session, here)?;
-        if (200..300).contains(&answer.status) {
-            Ok(answer.body)
-        } else {
-            Err(api_error(&call, &answer))
-        }
+        body_of(&call, answer)
+    }
+
+    /// The same of the gateway's own, before the script begins.
+    pub(super) fn send_before_script(self, session: &SharedSession) -> Fallible<Value> {
+        let answer = session.step_before_script(Effect::Call(self.0.clone()))?;
+        body_of(&self.0, answer)
     }
 
     /// What is thrown when the API refuses it with this answer.
@@ -233,6 +235,15 @@ pub(super) fn perform(session: &SharedSession, here: Here, effect: Effect) -> Fa
         format!("the request {effect} has {bytes} bytes; a request may have {REQUEST_BYTES_MAX}"),
         Some("send less at once: fewer or shorter values".to_owned()),
     ))
+}
+
+/// The answer's body; a refusal is thrown.
+fn body_of(call: &Call, answer: Answer) -> Fallible<Value> {
+    if (200..300).contains(&answer.status) {
+        Ok(answer.body)
+    } else {
+        Err(api_error(call, &answer))
+    }
 }
 
 /// What a script catches: `status`, `message`, `errors`, `method`, `path`.

@@ -3,7 +3,6 @@
 
 use serde_json::json;
 
-use super::super::here::Here;
 use super::super::session::{Fallible, Phase, SharedSession};
 use super::call::Request;
 use crate::model::{Effect, Event, EventKind, Method, Step};
@@ -32,7 +31,7 @@ pub(in super::super) fn begin_job(session: &SharedSession, event: &Event) -> Fal
     }
     Request::post(JOBS)
         .body(job)
-        .send_from(session, Here::default())
+        .send_before_script(session)
         .map(drop)
 }
 

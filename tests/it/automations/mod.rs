@@ -134,9 +134,10 @@ fn event(kind: EventKind, source: &str, body: Value) -> Event {
 /// A webhook as Iconik sends it.
 fn webhook(subject: (&str, &str, &str), object: &str, data: Value) -> Event {
     let (event_type, realm, operation) = subject;
-    let body = json!({
-        "event_type": event_type, "realm": realm, "operation": operation, "object_id": object, "user_id": USER, "data": data,
+    let mut body = json!({
+        "event_type": event_type, "realm": realm, "operation": operation, "object_id": object, "user_id": USER,
     });
+    body["data"] = data;
     event(EventKind::Webhook, "iconik", body)
 }
 
@@ -151,7 +152,8 @@ fn button(context: &str, assets: &[&str], collections: &[&str]) -> Event {
 
 /// A message of another system, as ingress keeps it.
 fn message(source: &str, data: Value) -> Event {
-    let body = json!({ "type": data["type"], "object_id": null, "data": data });
+    let mut body = json!({ "type": data["type"], "object_id": null });
+    body["data"] = data;
     event(EventKind::Other, source, body)
 }
 

@@ -11,10 +11,11 @@ use super::{LIMITS, answered, event, file, moment, program};
 const VIEW: &str = "7f4b4c9e-7a8b-11ee-9d3f-0a580a3c0f99";
 
 fn press(view: Value, values: Value) -> Arc<Event> {
-    event(json!({
-        "context": "ASSET", "action_id": "b", "user_id": "u-1", "asset_ids": ["a1"], "metadata_view_id": view,
-        "metadata_values": values,
-    }))
+    let mut body =
+        json!({ "context": "ASSET", "action_id": "b", "user_id": "u-1", "asset_ids": ["a1"] });
+    body["metadata_view_id"] = view;
+    body["metadata_values"] = values;
+    event(body)
 }
 
 fn filled() -> Arc<Event> {

@@ -111,7 +111,11 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
             "run_as: \"user\", on: [\"assets/*/*\"]",
             "for rules that a button alone wakes",
         ),
-        ("progress: \"x\"", "`progress` is not supported yet"),
+        ("progress: \" \"", "`progress` is empty"),
+        (
+            "on: [\"assets/*/*\"], progress: \"x\"",
+            "the rule may not write jobs",
+        ),
         (
             "button: #{ title: \"x\", contexts: [\"ASSET\"], groups: [] }",
             "nobody could press the button",
