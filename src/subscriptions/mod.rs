@@ -1,6 +1,6 @@
 //! What Iconik has to send us, kept there as the rules say: a webhook for what `on` names, a custom action for `button`.
 //!
-//! What is needed follows from the rules, what is there is read from Iconik, and [`plan`] compares the two without any
+//! What is needed follows from the rules, what is there is read from Iconik, and [`plan()`] compares the two without any
 //! I/O. Only what carries our mark is ever changed, because others keep definitions in the same Iconik. These writes are
 //! the operator's own and no rule's, so they pass no door; `registry` is the one place that makes them.
 

@@ -42,6 +42,9 @@ fn each(event) {
 }
 "#;
 
+/// Waits for another event.
+const WAITS: &str = "fn run(event) { wait_for(\"assets/entity/update\", #{}, \"1h\"); }";
+
 async fn posted(gateway: &Gateway) {
     let body = webhook("entity", "create", ASSETS[0], &json!({}));
     gateway.accepted(&body, &[]).await;
@@ -173,8 +176,7 @@ async fn the_job_of_each_counts_the_objects_and_warns_of_those_that_failed() {
 #[tokio::test]
 async fn a_kill_in_between_makes_no_second_job_and_the_end_is_told_all_the_same() {
     let simulator = world().await;
-    let body = "fn run(event) { wait_for(\"assets/entity/update\", #{}, \"1h\"); }";
-    let mut gateway = gateway(&simulator, body);
+    let mut gateway = gateway(&simulator, WAITS);
     gateway.start().await;
     posted(&gateway).await;
     gateway.until_runs(RunState::Waiting, 1).await;
@@ -190,8 +192,7 @@ async fn a_kill_in_between_makes_no_second_job_and_the_end_is_told_all_the_same(
 async fn abort_ends_the_run_and_its_children_with_and_without_a_public_url() {
     for called_back in [true, false] {
         let simulator = world().await;
-        let body =
-            format!("{EACH}fn run(event) {{ wait_for(\"assets/entity/update\", #{{}}, \"1h\"); }}");
+        let body = format!("{EACH}{WAITS}");
         let mut gateway = gateway(&simulator, &body);
         if called_back {
             gateway.replace(
@@ -245,4 +246,28 @@ async fn a_rule_that_may_not_write_jobs_cannot_show_progress() {
         said.contains("the rule may not write jobs") && said.contains("jobs:write"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_run_that_is_retried_goes_on_with_the_same_job() {
+    let simulator = world().await;
+    let mut gateway = gateway(&simulator, WAITS);
+    gateway.start().await;
+    posted(&gateway).await;
+    gateway.until_runs(RunState::Waiting, 1).await;
+    types(&gateway, &["runs", "cancel", "1"]).await;
+    job_with(&simulator, "ABORTED").await;
+    types(&gateway, &["runs", "retry", "1"]).await;
+    let job = job_with(&simulator, "STARTED").await;
+    assert_eq!(job["message"], "", "why it had ended is not said any more");
+    let update = webhook("entity", "update", ASSETS[0], &json!({}));
+    gateway.accepted(&update, &[]).await;
+    job_with(&simulator, "FINISHED").await;
+    assert_eq!(made(&simulator), 1);
+}
+
+async fn types(gateway: &Gateway, arguments: &[&str]) {
+    let output = gateway.command(arguments).output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
 }

@@ -105,6 +105,20 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("allow: [\"egress:my-desk\"]", "cannot be written in a rule"),
         ("allow: [\"egress:match\"]", "cannot be written in a rule"),
         ("allow: [\"egress:\"]", "cannot be written in a rule"),
+    ] {
+        let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
+        assert!(
+            shown.contains(wanted),
+            "{key}\nexpected {wanted}\ngot {shown}"
+        );
+        assert!(shown.contains("--> r.rhai:2:"), "{shown}");
+        assert!(!shown.contains("nothing wakes"), "{shown}");
+    }
+}
+
+#[test]
+fn a_wrong_value_about_people_and_their_view_is_named_likewise() {
+    for (key, wanted) in [
         ("mode: \"shadow\"", "`mode` is not supported yet"),
         ("run_as: \"users\"", "did you mean \"user\"?"),
         (
