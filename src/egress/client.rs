@@ -18,7 +18,7 @@ use super::error::{EgressError, SetupError};
 use super::target::Target;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, OnUncertain};
-use crate::model::{EgressCall, Method};
+use crate::model::{EgressCall, Method, causes};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -326,27 +326,6 @@ fn not_public(error: &reqwest::Error) -> Option<String> {
         cause = error.source();
     }
     None
-}
-
-/// An error and what caused it, in one line, without the URL, which may hold a token.
-fn causes(error: &reqwest::Error) -> String {
-    let mut line = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Many wrappers repeat what they wrap.
-        if !line.contains(&text) {
-            if !line.is_empty() {
-                line.push_str(": ");
-            }
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    if line.is_empty() {
-        line.push_str("unknown trouble");
-    }
-    line
 }
 
 fn http_method(method: Method) -> reqwest::Method {

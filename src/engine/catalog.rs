@@ -41,6 +41,20 @@ pub struct FunctionDoc {
 }
 
 impl FunctionDoc {
+    /// Of a function that is called as `iconik::name`.
+    pub(super) const fn of_iconik(
+        signature: &'static str,
+        about: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self {
+            place: Place::Module("iconik"),
+            signature,
+            about,
+            example,
+        }
+    }
+
     /// The bare name.
     pub fn name(&self) -> &'static str {
         self.signature.split('(').next().unwrap_or(self.signature)

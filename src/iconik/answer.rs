@@ -1,9 +1,9 @@
 //! What comes back: an answer up to a bound, half of one, or none at all.
 
-use std::error::Error as _;
-
 use reqwest::Response;
 use serde_json::Value;
+
+use crate::model::causes;
 
 use super::error::CallError;
 use super::login::Credentials;
@@ -78,25 +78,4 @@ pub(super) fn unanswered(error: &reqwest::Error) -> CallError {
     } else {
         CallError::Uncertain { status: None, what }
     }
-}
-
-/// An error and what caused it, in one line, without the URL: its query is nobody's business.
-pub(super) fn causes(error: &reqwest::Error) -> String {
-    let mut line = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Many wrappers repeat what they wrap.
-        if !line.contains(&text) {
-            if !line.is_empty() {
-                line.push_str(": ");
-            }
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    if line.is_empty() {
-        line.push_str("unknown trouble");
-    }
-    line
 }

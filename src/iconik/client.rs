@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use crate::clock::SharedClock;
 use crate::config;
-use crate::model::{Call, Method, Secret};
+use crate::model::{Call, Method, Secret, causes};
 
 use super::address::Address;
-use super::answer::{causes, read_json, read_reasons, unanswered};
+use super::answer::{read_json, read_reasons, unanswered};
 use super::budget::{Budget, Permit, RETRY_AFTER_MAX};
 use super::error::{CallError, SetupError};
 use super::login::{Credentials, Login, TOKEN_PATH};

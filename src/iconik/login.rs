@@ -19,10 +19,10 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::answer::{causes, read};
+use super::answer::read;
 use super::error::{CallError, SetupError};
 use crate::config;
-use crate::model::Secret;
+use crate::model::{Secret, causes};
 
 /// Where OAuth tokens are issued, below the base URL.
 pub(super) const TOKEN_PATH: &str = "auth/v1/oauth/token/";

@@ -3,6 +3,7 @@
 //! Only data and what follows from it alone. Nothing here reads a clock, a file or the network, so that
 //! everything above can be tested with values made by hand.
 
+mod causes;
 mod diagnostic;
 mod duration;
 mod effect;
@@ -16,6 +17,7 @@ mod secret;
 mod timetable;
 mod walk;
 
+pub use causes::causes;
 pub use diagnostic::{Diagnostic, FilePosition, Position};
 pub use duration::{format_duration, parse_duration};
 pub use effect::{

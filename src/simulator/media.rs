@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::resource::Verb::{Clear, Create, Edit, List, Read, Remove, Replace};
 use super::resource::{Listing, Resource, Verb};
 use super::routes::{Routes, operations, verbs};
-use super::shape::{Begin, Key, Kind, key, made};
+use super::shape::{Begin, FILE_STATUSES, Key, Kind, key, made};
 use super::table::{Document, text};
 use super::world::{World, current_version, document};
 use crate::model::Method::{Delete, Get, Post};
@@ -32,20 +32,7 @@ const PROXY_KEYS: [Key; 20] = [
     key("rotation", Kind::Whole).or_null(),
     key("size", Kind::Whole).or_null(),
     key("start_time_code", Kind::Text).or_null(),
-    key(
-        "status",
-        Kind::OneOf(&[
-            "OPEN",
-            "GROWING",
-            "AWAITED",
-            "CLOSED",
-            "FAILED",
-            "ARCHIVED",
-            "MISSING",
-            "REDISCOVERED",
-            "DELETED",
-        ]),
-    ),
+    key("status", FILE_STATUSES),
     key("storage_id", Kind::Id),
     key("version_id", Kind::Id).nullable(),
 ];
@@ -70,20 +57,7 @@ const KEYFRAME_KEYS: [Key; 18] = [
     key("resolution", Kind::Object),
     key("rotation", Kind::Whole).or_null(),
     key("size", Kind::Whole).or_null(),
-    key(
-        "status",
-        Kind::OneOf(&[
-            "OPEN",
-            "GROWING",
-            "AWAITED",
-            "CLOSED",
-            "FAILED",
-            "ARCHIVED",
-            "MISSING",
-            "REDISCOVERED",
-            "DELETED",
-        ]),
-    ),
+    key("status", FILE_STATUSES),
     key("storage_id", Kind::Id),
     key("time_code", Kind::Object),
     key("type", Kind::OneOf(&["KEYFRAME_MAP", "KEYFRAME", "POSTER"])).required(),
@@ -126,20 +100,7 @@ const COLLECTION_KEYFRAME_KEYS: [Key; 16] = [
     key("resolution", Kind::Object),
     key("rotation", Kind::Whole).or_null(),
     key("size", Kind::Whole).or_null(),
-    key(
-        "status",
-        Kind::OneOf(&[
-            "OPEN",
-            "GROWING",
-            "AWAITED",
-            "CLOSED",
-            "FAILED",
-            "ARCHIVED",
-            "MISSING",
-            "REDISCOVERED",
-            "DELETED",
-        ]),
-    ),
+    key("status", FILE_STATUSES),
     key("storage_id", Kind::Id),
     key("time_code", Kind::Object),
     key("type", Kind::OneOf(&["KEYFRAME_MAP", "KEYFRAME", "POSTER"])).required(),

@@ -17,6 +17,19 @@ use super::world::new_id;
 /// longer term.
 const NAME_BYTES_MAX: usize = 32_766;
 
+/// The statuses of files, of what is derived from them and of what is made for them (`FileSchema` and others).
+pub(super) const FILE_STATUSES: Kind = Kind::OneOf(&[
+    "OPEN",
+    "GROWING",
+    "AWAITED",
+    "CLOSED",
+    "FAILED",
+    "ARCHIVED",
+    "MISSING",
+    "REDISCOVERED",
+    "DELETED",
+]);
+
 /// The type of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {

@@ -3,7 +3,7 @@
 use rhai::{Array, Map, NativeCallContext};
 use serde_json::{Value, json};
 
-use super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::catalog::{FunctionDoc, Registry};
 use super::super::session::{Fallible, error};
 use super::call::Request;
 use super::collection::Collection;
@@ -15,12 +15,7 @@ use super::view::View;
 type Context<'a> = NativeCallContext<'a>;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let made = FunctionDoc::of_iconik;
     registry.add(
         made(
             "set_metadata_of(object_type, ids, view, values)",

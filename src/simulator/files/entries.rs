@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::operation::{Ask, Done};
 use super::super::refusal::Refusal;
-use super::super::shape::{Extent, Key, Kind, checked, key};
+use super::super::shape::{Extent, FILE_STATUSES, Key, Kind, checked, key};
 use super::super::table::{Document, text};
 use super::super::world::{World, current_version, document, new_id, overlay};
 use super::part::{Part, check_sibling};
@@ -23,20 +23,7 @@ const KEYS: [Key; 15] = [
     key("name", Kind::Text),
     key("parent_id", Kind::Id).nullable(),
     key("size", Kind::Whole),
-    key(
-        "status",
-        Kind::OneOf(&[
-            "OPEN",
-            "GROWING",
-            "AWAITED",
-            "CLOSED",
-            "FAILED",
-            "ARCHIVED",
-            "MISSING",
-            "REDISCOVERED",
-            "DELETED",
-        ]),
-    ),
+    key("status", FILE_STATUSES),
     key("storage_id", Kind::Id),
     key("user_id", Kind::Id).nullable(),
     key("version_id", Kind::Id),

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::json;
 
-use super::super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::super::catalog::{FunctionDoc, Registry};
 use super::super::super::convert::to_dynamic;
 use super::super::super::session::Fallible;
 use super::super::call::Request;
@@ -101,12 +101,7 @@ fn register_relations(registry: &mut Registry) {
 
 fn register_types(registry: &mut Registry) {
     const LIST: &str = "assets/v1/assets/relation_types/";
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "relation_types()",

@@ -88,12 +88,7 @@ fn register_properties(registry: &mut Registry) {
 }
 
 fn register_reading(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "asset(id)",
@@ -134,12 +129,7 @@ fn register_reading(registry: &mut Registry) {
 fn register_changing(registry: &mut Registry) {
     const ABOUT: &str = "Makes an asset and returns it: `title` is required; a `type` such as `\"PLACEHOLDER\"` and a `collection_id` may be \
                          among the values (`AssetCreateSchema`). It has a version, and no files. Needs `assets:write`.";
-    let made = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let made = FunctionDoc::of_iconik;
     registry.add(
         made(
             "create_asset(values)",

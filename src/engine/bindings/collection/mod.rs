@@ -4,7 +4,7 @@ mod contents;
 
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 
-use super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::catalog::{FunctionDoc, Registry};
 use super::super::convert::to_dynamic;
 use super::super::session::Fallible;
 use super::call::Request;
@@ -51,12 +51,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn register_reading(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "collection(id)",
@@ -117,12 +112,7 @@ fn register_place(registry: &mut Registry) {
 }
 
 fn register_changing(registry: &mut Registry) {
-    let made = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let made = FunctionDoc::of_iconik;
     registry.add(
         made(
             "create_collection(values)",

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 
-use super::super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::super::catalog::{FunctionDoc, Registry};
 use super::super::super::convert::to_dynamic;
 use super::super::super::session::Fallible;
 use super::super::call::{Request, text_at};
@@ -21,12 +21,7 @@ const MADE: &str = "let storage = iconik::create_storage(#{ name: \"Out\", metho
                     iconik::create_export_location(#{ name: \"Station\", path: \"/\", storage_id: storage.id });\n";
 
 pub(super) fn register(registry: &mut Registry) {
-    let made = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let made = FunctionDoc::of_iconik;
     registry.add(
         made(
             "export_locations()",

@@ -30,12 +30,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn register_reading(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "storage(name_or_id)",
@@ -126,12 +121,7 @@ fn register_acting(registry: &mut Registry) {
 }
 
 fn register_archiving(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "archive(object_type, ids, format_name, options)",

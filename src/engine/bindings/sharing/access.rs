@@ -149,12 +149,7 @@ fn register_contents(registry: &mut Registry) {
 }
 
 fn register_templates(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "acl_templates()",

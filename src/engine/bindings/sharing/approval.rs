@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::json;
 
-use super::super::super::catalog::{FunctionDoc, Place, Registry};
+use super::super::super::catalog::{FunctionDoc, Registry};
 use super::super::super::convert::to_dynamic;
 use super::super::super::session::Fallible;
 use super::super::call::Request;
@@ -125,12 +125,7 @@ fn register_requests<K: Kind>(registry: &mut Registry) {
 }
 
 fn register_many(registry: &mut Registry) {
-    let doc = |signature, about, example| FunctionDoc {
-        place: Place::Module("iconik"),
-        signature,
-        about,
-        example,
-    };
+    let doc = FunctionDoc::of_iconik;
     registry.add(
         doc(
             "set_approvals(object_type, ids, status)",
