@@ -7,9 +7,9 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position as At, Stmt};
 
 use super::bindings::nearest;
 use super::catalog::Catalog;
-use super::caught;
 use super::header::EGRESS;
 use super::raw_calls;
+use super::shadows;
 use super::source::Source;
 use crate::model::{Diagnostic, RuleHeader};
 
@@ -33,12 +33,12 @@ pub(super) fn names(source: &Source, libraries: &BTreeMap<&str, &Source>) -> Vec
     if !source.is_library() {
         checker.roles();
     }
-    checker.own_functions();
     source.ast.walk(&mut |path: &[ASTNode<'_>]| {
         checker.node(path);
         true
     });
     let mut findings = checker.findings;
+    findings.extend(shadows::findings(source, libraries));
     findings.extend(raw_calls::findings(source));
     findings
 }
@@ -134,35 +134,6 @@ impl Checker<'_> {
         );
     }
 
-    /// A function of the rule takes the place of a built-in one with as many arguments, and of a method with one fewer,
-    /// because Rhai finds it under both. A name alone is no harm.
-    fn own_functions(&mut self) {
-        let names = Catalog::shared().names();
-        for (name, arity) in self.source.functions.clone() {
-            let at = self.source.place_of(&name);
-            let among = |known: &BTreeMap<String, BTreeSet<usize>>, arity| {
-                known
-                    .get(&name)
-                    .is_some_and(|arities| arities.contains(&arity))
-            };
-            if among(&names.bare, arity) || name == caught::NATIVE {
-                self.find(
-                    at,
-                    format!("`fn {name}` has the name of a built-in function"),
-                    Some("give it another name".to_owned()),
-                );
-            } else if among(&names.functions, arity + 1)
-                && calls_method(&self.source.ast, &name, arity)
-            {
-                self.find(
-                    at,
-                    format!("`fn {name}` takes the place of the method `{name}`, which this file calls too"),
-                    Some("give it another name".to_owned()),
-                );
-            }
-        }
-    }
-
     fn node(&mut self, path: &[ASTNode<'_>]) {
         match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)))
@@ -223,7 +194,8 @@ impl Checker<'_> {
     fn method(&mut self, call: &FnCallExpr, at: At) {
         let name = call.name.as_str();
         let names = Catalog::shared().names();
-        let own = self.source.functions.iter().any(|(own, _)| own == name);
+        let own = (name.to_owned(), call.args.len());
+        let own = self.source.functions.contains(&own);
         if own || name == "call" || name == "curry" || name.contains('$') {
             return;
         }
@@ -346,17 +318,6 @@ fn calls(ast: &AST, name: &str) -> bool {
         ) = path.last()
         {
             found |= call.name == name;
-        }
-        !found
-    });
-    found
-}
-
-fn calls_method(ast: &AST, name: &str, arguments: usize) -> bool {
-    let mut found = false;
-    ast.walk(&mut |path: &[ASTNode<'_>]| {
-        if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = path.last() {
-            found |= call.name == name && call.args.len() == arguments;
         }
         !found
     });

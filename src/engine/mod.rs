@@ -21,6 +21,7 @@ mod program;
 mod raw_calls;
 pub mod reference;
 mod session;
+mod shadows;
 mod source;
 mod wanted;
 

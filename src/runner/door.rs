@@ -20,10 +20,11 @@ use crate::store::{
     Adopted, Adoption, Append, Fenced, JournalEntry, StateStep, Store, StoreError, WalkPage,
 };
 
+use super::kept_jobs;
 use super::line::Line;
 use super::lookups::Lookups;
 use super::programs::Known;
-use super::progress::{End, Progress};
+use super::progress::{End, Progress, Shown};
 use super::stops::Stops;
 use super::{Observer, Performed, Timers};
 
@@ -151,6 +152,10 @@ impl Door {
                 number: step.number,
                 object,
             });
+        }
+        if let Some(kept) = kept_jobs::kept(progress, std::slice::from_ref(&step)) {
+            entries.push(kept);
+            progress.shown = Shown::Kept;
         }
         self.append(progress, entries).await?;
         self.answered(progress, step, took);

@@ -15,7 +15,7 @@ use crate::store::{Claim, SUSPECT_AFTER, Settle, Settlement, StoreError, Waits};
 
 use super::door::Door;
 use super::programs::{Known, Programs};
-use super::progress::{End, Progress, after, between, expires_at};
+use super::progress::{End, Progress, Shown, after, between, expires_at};
 use super::{Observer, Scripts, walking};
 
 /// The most bytes of a journal. It crosses the pipe to a worker, so it cannot grow for ever.
@@ -80,6 +80,9 @@ impl Driver {
             Err(end) => return end,
         };
         let expires_at = expires_at(&progress.run, known.header.expires);
+        if known.header.progress.is_some() {
+            progress.shown = Shown::Unkept;
+        }
         loop {
             if let Err(end) = self.step(&known, progress).await {
                 return end.no_later_than(expires_at);
@@ -140,7 +143,7 @@ impl Driver {
         if progress.bytes() > JOURNAL_BYTES_MAX {
             return Err(progress.dead(journal_full(progress)));
         }
-        self.keep_job(known, progress).await?;
+        self.keep_job(progress).await?;
         if walking::is_done(known, progress) {
             return Err(End::Settle(Settlement::Succeeded));
         }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::iconik::{CallError, Reply, Share};
-use crate::model::{Call, Method, RunId};
+use crate::model::{Call, Method};
 use crate::store::StoreError;
 
 use super::Runner;
+use super::kept_jobs::Turn;
 use super::waiting::{has_ended, read_job};
 
 /// The most jobs that are looked after; the runs of others wait for their timeout.
@@ -78,7 +79,7 @@ impl Runner {
         tokio::pin!(shutdown);
         let polling = self.options.job_polling;
         let mut pause = polling.pause;
-        let mut kept = RunId(0);
+        let mut turn = Turn::first();
         for number in 0.. {
             let due = Instant::now() + pause;
             tokio::select! {
@@ -89,7 +90,7 @@ impl Runner {
             let round = tokio::select! {
                 biased;
                 () = &mut shutdown => return,
-                round = self.round(number, &mut kept) => round,
+                round = self.round(number, &mut turn) => round,
             };
             pause = match round {
                 Ok(round) if round.trouble => (pause * 2).min(PAUSE_MAX),
@@ -103,10 +104,14 @@ impl Runner {
         }
     }
 
-    async fn round(&self, number: usize, kept: &mut RunId) -> Result<Round, StoreError> {
-        let mut round = self.look_at_jobs(number).await?;
-        *kept = self.look_after_kept_jobs(*kept, &mut round).await?;
-        Ok(round)
+    async fn round(&self, number: usize, turn: &mut Turn) -> Result<Round, StoreError> {
+        let round = self.look_at_jobs(number).await?;
+        let kept = self.look_after_kept_jobs(turn).await?;
+        Ok(Round {
+            requests: round.requests + kept.requests,
+            woken: round.woken,
+            trouble: round.trouble || kept.trouble,
+        })
     }
 
     /// Looks at every job that a run waits for, once. `round` counts the rounds, so that jobs that no list shows take

@@ -298,7 +298,7 @@ impl Runner {
         let driver = Driver {
             door,
             scripts,
-            programs: Programs::new(Arc::clone(&store)),
+            programs: Programs::new(Arc::clone(&store), options.timers),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&options.observer),
             quarantine: Arc::clone(&quarantine),

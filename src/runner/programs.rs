@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::model::{Program, RuleHeader, RuleId, RuleSet, RuleSetId};
 use crate::store::{Store, StoreError};
 
+use super::Timers;
+
 /// The most rule sets that are kept.
 const SETS_MAX: usize = 8;
 
@@ -27,13 +29,16 @@ type Rules = Arc<HashMap<RuleId, Arc<Known>>>;
 #[derive(Debug)]
 pub(super) struct Programs {
     store: Arc<dyn Store>,
+    /// What becomes of `sleep` says whether somebody only tries a rule: then no job shows how it is getting on.
+    timers: Timers,
     sets: Mutex<HashMap<RuleSetId, Rules>>,
 }
 
 impl Programs {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, timers: Timers) -> Self {
         Self {
             store,
+            timers,
             sets: Mutex::default(),
         }
     }
@@ -50,7 +55,7 @@ impl Programs {
         let Some(stored) = self.store.rule_set(set).await? else {
             return Ok(None);
         };
-        let rules = rules_of(&stored);
+        let rules = rules_of(&stored, self.timers);
         let known = rules.get(rule).cloned();
         let mut sets = self.sets();
         if sets.len() >= SETS_MAX {
@@ -65,10 +70,13 @@ impl Programs {
     }
 }
 
-fn rules_of(set: &RuleSet) -> Rules {
+fn rules_of(set: &RuleSet, timers: Timers) -> Rules {
     let known = set.rules.iter().filter_map(|header| {
-        let program = Arc::new(set.program(&header.rule)?);
-        let header = header.clone();
+        let (mut header, mut program) = (header.clone(), set.program(&header.rule)?);
+        if timers == Timers::Immediate {
+            (header.progress, program.progress) = (None, None);
+        }
+        let program = Arc::new(program);
         Some((header.rule.clone(), Arc::new(Known { header, program })))
     });
     Arc::new(known.collect())

@@ -60,6 +60,17 @@ pub(super) fn expires_at(run: &Run, expires: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// What is known of the job that a run shows itself as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The rule wants none.
+    NotAtAll,
+    /// The store has not been told which one it is.
+    Unkept,
+    /// The store knows it.
+    Kept,
+}
+
 /// A claimed run with its journal as it grows.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -79,8 +90,8 @@ pub(super) struct Progress {
     pub(super) walk: Option<Walk>,
     /// How long its script and its calls have taken together in this claim.
     pub(super) spent_now: Duration,
-    /// Whether the store knows the job that the run shows itself as.
-    pub(super) job_is_kept: bool,
+    /// What is known of the job that the run shows itself as.
+    pub(super) shown: Shown,
     spent_before: Duration,
     bytes: usize,
     writes: u32,
@@ -99,7 +110,7 @@ impl Progress {
             logs: Vec::new(),
             walk: claim.walk,
             spent_now: Duration::ZERO,
-            job_is_kept: false,
+            shown: Shown::NotAtAll,
             spent_before: claim.spent,
         }
     }

@@ -22,6 +22,15 @@ pub struct KeptJob {
     pub told: Map<String, Value>,
 }
 
+/// A part of all kept jobs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeptPage {
+    /// Those that can be read.
+    pub jobs: Vec<KeptJob>,
+    /// The last run of the part, whether its row can be read or not; none if there is nothing.
+    pub last: Option<RunId>,
+}
+
 /// What Iconik has been told of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -36,8 +45,14 @@ pub struct Told {
 /// The part of the store that keeps the jobs of runs.
 #[async_trait]
 pub trait KeptJobs: Send + Sync + Debug {
-    /// Jobs whose end Iconik has not been told, those of the oldest runs above `after` first.
-    async fn kept_jobs(&self, after: RunId, limit: usize) -> Result<Vec<KeptJob>, StoreError>;
+    /// Jobs whose end Iconik has not been told, of runs that have `ended` or of others, those of the oldest runs above
+    /// `after` first.
+    async fn kept_jobs(
+        &self,
+        ended: bool,
+        after: RunId,
+        limit: usize,
+    ) -> Result<KeptPage, StoreError>;
 
     /// Takes note of what Iconik has been told.
     async fn told(&self, told: Told) -> Result<(), StoreError>;

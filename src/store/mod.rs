@@ -31,7 +31,7 @@ pub use claims::{
     Settle, Settlement, Sighting, StateStep, Waits, Walk, WalkPage,
 };
 pub use keeping::{Cut, Finding, Health, Keeps, PruneMark, Pruned};
-pub use kept_jobs::{KeptJob, KeptJobs, Told, abort_run};
+pub use kept_jobs::{KeptJob, KeptJobs, KeptPage, Told, abort_run};
 pub use lists::{
     AboutEvent, ClassCount, Counts, EventFilter, EventSummary, Matching, RunFilter, Standing,
     StoredEvent,

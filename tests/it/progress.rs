@@ -267,7 +267,32 @@ async fn a_run_that_is_retried_goes_on_with_the_same_job() {
 }
 
 async fn types(gateway: &Gateway, arguments: &[&str]) {
-    let output = gateway.command(arguments).output().await.expect("it runs");
+    let mut command = gateway.command(arguments);
+    command.args(["--url", gateway.admin_url()]);
+    let output = command.output().await.expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
+#[tokio::test]
+async fn a_job_that_is_gone_and_a_foreign_id_harm_no_run() {
+    let simulator = world().await;
+    let mut gateway = gateway(&simulator, WAITS);
+    gateway.start().await;
+    posted(&gateway).await;
+    gateway.until_runs(RunState::Waiting, 1).await;
+    let id = job(&simulator).await.expect("it was made")["id"].clone();
+    let path = format!("jobs/v1/jobs/{}/", id.as_str().expect("an id"));
+    iconik(&simulator, reqwest::Method::DELETE, &path, None).await;
+    let odd = json!({ "object_id": "MAM-7", "asset_id": "MAM-7" });
+    let body = webhook("entity", "create", "MAM-7", &odd);
+    gateway.accepted(&body, &[]).await;
+    gateway.until_runs(RunState::Waiting, 2).await;
+    let update = webhook("entity", "update", ASSETS[0], &json!({}));
+    gateway.accepted(&update, &[]).await;
+    gateway.until_runs(RunState::Succeeded, 2).await;
+    assert_eq!(
+        job_with(&simulator, "FINISHED").await["object_id"],
+        Value::Null
+    );
 }

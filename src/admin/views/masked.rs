@@ -1,26 +1,41 @@
 //! What a trace does not show: answers of Iconik hold keys to storages and signed addresses, which the journal needs and a
 //! reader does not.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// Parts of the names of keys whose values are secrets. Iconik's documents have `upload_credentials`, `auth_token`,
-/// `password`, `client_secret`, and `access_key` and the like in the settings of storages.
-const SECRET_KEYS: [&str; 7] = [
+/// `password`, `client_secret`, and in the settings of storages and services `json_key`, `api_key`, `user_key`,
+/// `access_key`, `metadata_conversion_url_headers`; targets of `[egress]` are sent headers.
+const SECRET_KEYS: [&str; 14] = [
     "password",
     "secret",
     "token",
     "credential",
     "private_key",
     "access_key",
-    "signature",
+    "json_key",
+    "api_key",
+    "apikey",
+    "api-key",
+    "user_key",
+    "authorization",
+    "cookie",
+    "url_headers",
 ];
 
-/// What the query of a signed address has, by the storages' makers: S3, Google, Azure.
-const SIGNATURES: [&str; 4] = [
+/// Whose keys are names that people have given to fields.
+const NAMED_BY_PEOPLE: &str = "metadata_values";
+
+/// What the query of an address has that is as good as a key, by the storages' makers: S3, Google, Azure.
+const SIGNATURES: [&str; 6] = [
     "x-amz-signature=",
     "x-goog-signature=",
     "signature=",
     "sig=",
+    "upload_id=",
+    "token=",
 ];
 
 const MASK: &str = "***";
@@ -30,10 +45,15 @@ pub(super) fn masked(body: &Value) -> Value {
     match body {
         Value::Object(map) => {
             let entries = map.iter().map(|(key, value)| {
-                let shown = if is_secret(key) && !says_nothing(value) {
-                    MASK.into()
-                } else {
-                    masked(value)
+                let shown = match value {
+                    Value::Object(fields) if key == NAMED_BY_PEOPLE => {
+                        let fields = fields.iter();
+                        fields
+                            .map(|(name, value)| (name.clone(), masked(value)))
+                            .collect()
+                    }
+                    _ if is_secret(key) && !says_nothing(value) => MASK.into(),
+                    _ => masked(value),
                 };
                 (key.clone(), shown)
             });
@@ -43,6 +63,15 @@ pub(super) fn masked(body: &Value) -> Value {
         Value::String(text) => unsigned(text).map_or_else(|| body.clone(), Value::from),
         Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
     }
+}
+
+/// A query without secrets.
+pub(super) fn masked_query(query: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let masked = query.iter().map(|(key, value)| {
+        let shown = if is_secret(key) { MASK } else { value };
+        (key.clone(), shown.to_owned())
+    });
+    masked.collect()
 }
 
 fn is_secret(key: &str) -> bool {
@@ -92,6 +121,7 @@ mod tests {
     #[test]
     fn what_is_no_secret_and_what_is_not_set_stays() {
         let body = json!({
+            "metadata_values": { "api_key_of_the_desk": { "field_values": [{ "value": "open" }] } },
             "title": "what? sig=nothing", "password": null, "has_password": true, "auth_token": "", "number": 7,
             "next_url": "/API/assets/v1/assets/?page=2", "url": "https://app.iconik.io/asset/1?tab=files",
         });

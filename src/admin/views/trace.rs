@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::masked::masked;
+use super::masked::{masked, masked_query};
 use crate::model::{Effect, FilePosition, LogLevel, LogLine, RuleSet, Run, RunId, StateAccess};
 use crate::store::{Remark, Trace};
 
@@ -227,7 +227,7 @@ fn step_view(trace: &Trace, number: u32, source: &SourceOf<'_>, full: bool) -> S
         excerpt: source.excerpt(place),
         kind: kind(&step.effect).to_owned(),
         asks: step.effect.to_string(),
-        query: query(&step.effect),
+        query: masked_query(&query(&step.effect)),
         request: request(&step.effect).map(|body| BodyView::of(body, full)),
         sent_at: announced().find(|one| !one.withdrawn).map(|one| one.at),
         withdrawn: u32::try_from(withdrawn).unwrap_or(u32::MAX),

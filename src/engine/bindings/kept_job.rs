@@ -2,6 +2,7 @@
 //! it is looked up, resumed and shown in the trace like any other; what becomes of it is the runner's affair.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::super::session::{Fallible, Phase, SharedSession};
 use super::call::Request;
@@ -25,7 +26,11 @@ pub(in super::super) fn begin_job(session: &SharedSession, event: &Event) -> Fal
     let mut job = json!({ "type": "CUSTOM", "status": "STARTED", "title": title });
     let asset = event.asset_id().map(|id| ("assets", id));
     let collection = event.collection_id().map(|id| ("collections", id));
-    if let Some((object_type, id)) = asset.or(collection) {
+    // The id of a foreign message may be none of Iconik's.
+    let object = asset
+        .or(collection)
+        .filter(|(_, id)| Uuid::parse_str(id).is_ok());
+    if let Some((object_type, id)) = object {
         job["object_type"] = object_type.into();
         job["object_id"] = id.into();
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::backup::{FORMAT, MANIFEST, Manifest, sync_directory};
+use super::keeping::kept_jobs;
 use super::lock::DirectoryLock;
 use super::offline::blocking;
 use super::opening::{align, make_directory};
@@ -255,6 +256,7 @@ fn park_unfinished(
         .prepare("SELECT id, lane FROM run WHERE ended_at IS NULL ORDER BY lane, seq")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
+    kept_jobs::forget_told(db)?;
     for (run, _) in &unfinished {
         waits::forget(db, RunId(*run))?;
         db.prepare_cached(

@@ -203,3 +203,44 @@ fn a_body_that_does_not_fit_ends_the_run_at_its_line() {
         );
     }
 }
+
+#[test]
+fn a_function_may_be_named_like_a_method_unless_somebody_means_the_method() {
+    let rule = |body: &str| format!("rule(#{{ on: [\"assets/*/*\"] }});\n{body}");
+    let own = "fn update(asset) { asset.title }\nfn remove(list) { list.len() }\n";
+    let good = format!("{own}fn run(event) {{ update(iconik::asset(\"a\")); remove([]); }}");
+    assert_eq!(finding(&rule(&good)), "");
+    for (body, wanted) in [
+        (
+            "fn run(event) { update(iconik::asset(\"a\")); iconik::asset(\"a\").update(#{}); }",
+            "`fn update` takes the place of the built-in `update`, which r.rhai calls too",
+        ),
+        (
+            "fn fail(why) { }\nfn run(event) { }",
+            "`fn fail` has the name of a built-in function",
+        ),
+        (
+            "fn abs(number) { }\nfn run(event) { }",
+            "`fn abs` has the name of a built-in function",
+        ),
+    ] {
+        let shown = finding(&rule(&format!("{own}{body}")));
+        assert!(shown.contains(wanted), "{body}\n{shown}");
+    }
+    let files = [
+        file(
+            "r.rhai",
+            "import \"lib/x\" as x;\nrule(#{ on: [\"assets/*/*\"] });\nfn update(asset) { }\nfn run(event) { x::change(event); }",
+        ),
+        file(
+            "lib/x.rhai",
+            "import \"lib/y\" as y;\nfn change(event) { y::change(event); }",
+        ),
+        file(
+            "lib/y.rhai",
+            "fn change(event) { iconik::asset(event.asset_id).update(#{}); }",
+        ),
+    ];
+    let shown = findings(&files, &json!({}));
+    assert!(shown.contains("which lib/y.rhai calls too"), "{shown}");
+}

@@ -108,6 +108,7 @@ pub(super) fn take_out_run(repair: &Repair<'_>, run: i64, why: &str) -> Result<(
         "timer",
         "event_wait",
         "job_wait",
+        "kept_job",
     ] {
         take_out(repair, table, "run = ?1", &found)?;
     }

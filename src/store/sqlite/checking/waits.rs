@@ -57,6 +57,16 @@ pub(super) const PROMISES: &[Promise] = &[
         repair: Some(|repair, found| take_out(repair, "event_wait", "run = ?1", found)),
     },
     Promise {
+        kind: "stray_kept_job",
+        search: Search::Sql(
+            "SELECT 'run ' || kept_job.run, 'job ' || job || ' shows how it is getting on, and ' ||
+                    iif(run.id IS NULL, 'it is missing', 'what the job was told cannot be read'), kept_job.run, 0
+             FROM kept_job LEFT JOIN run ON run.id = kept_job.run WHERE run.id IS NULL OR NOT json_valid(told)",
+        ),
+        remedy: "the row is set aside; the job in Iconik stays as it is",
+        repair: Some(|repair, found| take_out(repair, "kept_job", "run = ?1", found)),
+    },
+    Promise {
         kind: "stray_job_wait",
         search: Search::Sql(
             "SELECT 'run ' || job_wait.run, 'job ' || job || ' would wake it, but it does not wait for that', job_wait.run, 0

@@ -8,12 +8,18 @@ use super::super::rows::{from_json, micros, to_json};
 use super::super::writer::{Class, Command};
 use super::super::{SqliteStore, listing};
 use crate::model::RunId;
-use crate::store::{KeptJob, KeptJobs, StoreError, Told};
+use crate::store::{KeptJob, KeptJobs, KeptPage, StoreError, Told};
 
 #[async_trait]
 impl KeptJobs for SqliteStore {
-    async fn kept_jobs(&self, after: RunId, limit: usize) -> Result<Vec<KeptJob>, StoreError> {
-        self.readers.read(move |db| open(db, after, limit)).await
+    async fn kept_jobs(
+        &self,
+        ended: bool,
+        after: RunId,
+        limit: usize,
+    ) -> Result<KeptPage, StoreError> {
+        let look = move |db: &Connection| page(db, ended, after, limit);
+        self.readers.read(look).await
     }
 
     async fn told(&self, told: Told) -> Result<(), StoreError> {
@@ -42,37 +48,52 @@ pub(in crate::store::sqlite) fn keep(
     Ok(())
 }
 
-/// The job of a run becomes that of the run that goes on for it: whoever made it is the same.
+/// What is told first by whoever cannot know what Iconik shows: everything, and that earlier texts hold no more.
+const UNKNOWN: &str = r#"{"message":null,"error_message":null}"#;
+
+/// The job of a run becomes that of the run that goes on for it. What Iconik shows may be the end of the first one.
 pub(in crate::store::sqlite) fn hand_over(
     db: &Connection,
     from: RunId,
     to: RunId,
 ) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE kept_job SET run = ?2, ended_at = NULL WHERE run = ?1")?
-        .execute([from.0, to.0])?;
+    db.prepare_cached("UPDATE kept_job SET run = ?2, told = ?3, ended_at = NULL WHERE run = ?1")?
+        .execute(params![from.0, to.0, UNKNOWN])?;
     Ok(())
 }
 
-fn open(db: &Connection, after: RunId, limit: usize) -> Result<Vec<KeptJob>, StoreError> {
+/// After a restore Iconik may have been told more than the files know.
+pub(in crate::store::sqlite) fn forget_told(db: &Connection) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE kept_job SET told = ?1 WHERE ended_at IS NULL",
+        [UNKNOWN],
+    )?;
+    Ok(())
+}
+
+fn page(db: &Connection, ended: bool, after: RunId, limit: usize) -> Result<KeptPage, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows: Vec<(i64, String, String, String)> = db
         .prepare_cached(
-            "SELECT run, job, abort_key, told FROM kept_job INDEXED BY kept_job_open
-             WHERE ended_at IS NULL AND run > ?1 ORDER BY run LIMIT ?2",
+            "SELECT kept_job.run, job, abort_key, told
+             FROM kept_job INDEXED BY kept_job_open LEFT JOIN run ON run.id = kept_job.run
+             WHERE kept_job.ended_at IS NULL AND kept_job.run > ?2 AND (run.ended_at IS NOT NULL) = ?1
+             ORDER BY kept_job.run LIMIT ?3",
         )?
-        .query_map([after.0, limit], |row| {
+        .query_map(params![ended, after.0, limit], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?
         .collect::<Result<_, _>>()?;
-    let mut jobs = Vec::new();
+    let mut page = KeptPage::default();
     for (id, job, abort_key, told) in rows {
+        page.last = Some(RunId(id));
         match kept(db, RunId(id), job, abort_key, &told) {
-            Ok(kept) => jobs.extend(kept),
+            Ok(kept) => page.jobs.extend(kept),
             // One row that cannot be read must not keep the others from being told.
-            Err(error) => tracing::error!(run = id, %error, "the job of a run is left out"),
+            Err(error) => tracing::warn!(run = id, %error, "the job of a run is left out"),
         }
     }
-    Ok(jobs)
+    Ok(page)
 }
 
 fn kept(
