@@ -532,3 +532,25 @@ fn writes_in(simulator: &Simulator) -> Vec<String> {
         .map(|it| format!("{} {}", it.method, it.path))
         .collect()
 }
+
+#[tokio::test]
+async fn webhooks_leave_out_what_our_own_user_does_where_the_configuration_asks_for_it() {
+    let rule = "rule(#{ on: [\"assets/entity/create\"] });\nfn run(event) { }\n";
+    let (simulator, gateway, person) = serving_as(&[("arrived.rhai", rule)], |gateway| {
+        gateway.replace("index_lag = \"1s\"", "index_lag = \"1s\"\nskip_own = true");
+    })
+    .await;
+    let query = person.webhooks().await[0]["query"].clone();
+    assert_eq!(query, format!("user_id!=\"{GATEWAY_USER}\""));
+    makes(&person, "ours").await;
+    makes(&Person::editor(&simulator), "theirs").await;
+    gateway
+        .until_runs(cuegate::model::RunState::Succeeded, 1)
+        .await;
+    let sent: Vec<Value> = simulator
+        .deliveries()
+        .into_iter()
+        .map(|delivery| delivery.envelope["user_id"].clone())
+        .collect();
+    assert_eq!(sent, [EDITOR], "ours came first and was not sent");
+}
