@@ -81,6 +81,15 @@ pub(super) const PLANTS: &[Plant] = &[
         aside: &["event_wait"],
     },
     Plant {
+        kind: "stray_kept_job",
+        sql: "INSERT INTO kept_job VALUES (6, 'job-9', 'key', 'no json', NULL)",
+        place: "run 6",
+        says: "what the job was told cannot be read",
+        besides: &[],
+        changed: &[],
+        aside: &["kept_job"],
+    },
+    Plant {
         kind: "stray_job_wait",
         sql: "INSERT INTO job_wait VALUES (6, 'job-9')",
         place: "run 6",
