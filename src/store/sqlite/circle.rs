@@ -25,7 +25,7 @@ pub(super) fn closed_by(
     let since = micros(at) - i64::try_from(breaker.within.as_micros()).unwrap_or(i64::MAX);
     let first: Option<i64> = db
         .prepare_cached(
-            "SELECT run.id FROM run JOIN event ON event.number = run.event
+            "SELECT run.id FROM run INDEXED BY run_by_object JOIN event ON event.number = run.event
              WHERE run.object = ?1 AND run.rule = ?2 AND event.echo AND run.created_at >= ?3
              ORDER BY run.id DESC LIMIT 1 OFFSET ?4",
         )?
@@ -58,7 +58,7 @@ fn allowed_since(
 ) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM run WHERE object = ?1 AND rule = ?2 AND id > ?3
+            "SELECT EXISTS (SELECT 1 FROM run INDEXED BY run_by_object WHERE object = ?1 AND rule = ?2 AND id > ?3
                             AND (retry_of IS NOT NULL OR replay_of IS NOT NULL))",
         )?
         .query_row(params![object, rule, first], |row| row.get(0))?)

@@ -281,7 +281,7 @@ fn commit(db: &Connection, tickets: &[Ticket], routing: &Routing) -> Result<Rout
 fn has_run(db: &Connection, event: i64, rule: &RuleId) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM run WHERE event = ?1 AND rule = ?2 AND parent IS NULL)",
+            "SELECT EXISTS (SELECT 1 FROM run INDEXED BY run_by_event WHERE event = ?1 AND rule = ?2 AND parent IS NULL)",
         )?
         .query_row(params![event, rule.as_str()], |row| row.get(0))?)
 }
