@@ -104,8 +104,9 @@ impl Runner {
                 if telling {
                     self.note(kept, wanted, ended).await?;
                 }
-                // What has not been told yet may be older than the abort that it shows.
-                if !ended && (telling || news.is_empty()) && is_aborted(&reply.body) {
+                // Where the status is still to be told, the abort may be the end of an earlier run.
+                let is_told = telling || !news.contains_key("status");
+                if !ended && is_told && is_aborted(&reply.body) {
                     abort_run(&*self.store, kept.run.id, self.clock.now()).await?;
                 }
                 Ok(())
