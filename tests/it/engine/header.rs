@@ -50,6 +50,19 @@ fn a_schedule_has_a_zone_and_says_what_becomes_of_missed_times() {
     );
 }
 
+/// That a header with this wrong entry is refused in these words, at its line.
+fn named_at_its_place(entry: &str, wanted: &str) {
+    let shown = finding(&format!(
+        "rule(#{{\n    {entry},\n}});\nfn run(event) {{ }}"
+    ));
+    assert!(
+        shown.contains(wanted),
+        "{entry}\nexpected {wanted}\ngot {shown}"
+    );
+    assert!(shown.contains("--> r.rhai:2:"), "{shown}");
+    assert!(!shown.contains("nothing wakes"), "{shown}");
+}
+
 #[test]
 fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
     for (key, wanted) in [
@@ -106,13 +119,7 @@ fn a_wrong_value_is_named_at_its_place_with_what_to_write_instead() {
         ("allow: [\"egress:match\"]", "cannot be written in a rule"),
         ("allow: [\"egress:\"]", "cannot be written in a rule"),
     ] {
-        let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
-        assert!(
-            shown.contains(wanted),
-            "{key}\nexpected {wanted}\ngot {shown}"
-        );
-        assert!(shown.contains("--> r.rhai:2:"), "{shown}");
-        assert!(!shown.contains("nothing wakes"), "{shown}");
+        named_at_its_place(key, wanted);
     }
 }
 
@@ -147,13 +154,7 @@ fn a_wrong_value_about_people_and_their_view_is_named_likewise() {
             "did you mean `redirect`?",
         ),
     ] {
-        let shown = finding(&format!("rule(#{{\n    {key},\n}});\nfn run(event) {{ }}"));
-        assert!(
-            shown.contains(wanted),
-            "{key}\nexpected {wanted}\ngot {shown}"
-        );
-        assert!(shown.contains("--> r.rhai:2:"), "{shown}");
-        assert!(!shown.contains("nothing wakes"), "{shown}");
+        named_at_its_place(key, wanted);
     }
 }
 
