@@ -1,13 +1,16 @@
 //! `/jobs/{key}/abort`: where Iconik says that somebody has pressed Abort on the job that shows how a run is getting on.
 //!
 //! The address holds a key of its own for each job, and whoever knows it may end that run and do nothing else. No document
-//! says how Iconik calls it and with what, so neither the method nor the body is looked at.
+//! says how Iconik calls it and with what, so the body is not looked at, nor the method, except that a `GET` or `HEAD` ends
+//! nothing: programs that show a preview of an address send these. Should Iconik send one, the job's status still tells.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::ALLOW;
+use axum::response::IntoResponse;
 use axum::routing::any;
 
 use crate::clock::SharedClock;
@@ -23,8 +26,13 @@ struct Aborting {
 /// The route, to be served beside the hooks.
 pub fn aborting(store: Arc<dyn Store>, clock: SharedClock) -> Router {
     Router::new()
-        .route("/jobs/{key}/abort", any(abort))
+        .route("/jobs/{key}/abort", any(abort).get(only_look))
         .with_state(Aborting { store, clock })
+}
+
+async fn only_look() -> impl IntoResponse {
+    let sentence = "whoever POSTs to this address ends the run that the job shows\n";
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")], sentence)
 }
 
 async fn abort(State(aborting): State<Aborting>, Path(key): Path<String>) -> StatusCode {

@@ -212,6 +212,8 @@ async fn abort_ends_the_run_and_its_children_with_and_without_a_public_url() {
             .await;
             assert!(context.starts_with("http://127.0.0.1:1/jobs/"), "{context}");
             let path = context.trim_start_matches("http://127.0.0.1:1");
+            assert_eq!(gateway.looked_at(path).await, 405);
+            gateway.until_runs(RunState::Waiting, 4).await;
             assert_eq!(gateway.called(path).await, 200);
             assert_eq!(gateway.called("/jobs/0123456789abcdef/abort").await, 404);
         } else {

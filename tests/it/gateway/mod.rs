@@ -255,6 +255,13 @@ impl Gateway {
         answer.expect("the gateway answers").status().as_u16()
     }
 
+    /// How a request by `GET` to the address for webhooks is answered.
+    pub(crate) async fn looked_at(&self, path: &str) -> u16 {
+        let url = format!("{}{path}", self.hooks_url());
+        let answer = self.http.get(url).send().await;
+        answer.expect("the gateway answers").status().as_u16()
+    }
+
     /// What an answer to a post to the source `iconik` says about when to come again.
     pub(crate) async fn retry_after(&self, body: &Value) -> Option<String> {
         let request = self
