@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -18,30 +19,38 @@ use crate::model::Secret;
 
 /// The tokens, as hashes: comparing them tells neither their lengths nor how much of a guess was right.
 #[derive(Clone)]
-pub(super) struct Access {
-    tokens: Arc<[[u8; 32]]>,
+pub struct Access {
+    tokens: Arc<ArcSwap<Vec<[u8; 32]>>>,
 }
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Access")
-            .field("tokens", &self.tokens.len())
+            .field("tokens", &self.tokens.load().len())
             .finish()
     }
 }
 
 impl Access {
-    pub(super) fn new(tokens: &[Secret]) -> Self {
+    /// Whoever has one of the tokens; without any, whoever is on this machine.
+    pub fn new(tokens: &[Secret]) -> Self {
         Self {
-            tokens: tokens
-                .iter()
-                .map(|token| hash(token.expose().as_bytes()))
-                .collect(),
+            tokens: Arc::new(ArcSwap::from_pointee(hashes(tokens))),
         }
     }
 
+    /// Takes these tokens from now on, everywhere where this was cloned to.
+    pub fn replace(&self, tokens: &[Secret]) {
+        self.tokens.store(Arc::new(hashes(tokens)));
+    }
+
+    /// Whether a token has to be shown.
+    pub(super) fn wants_token(&self) -> bool {
+        !self.tokens.load().is_empty()
+    }
+
     fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if self.tokens.is_empty() {
+        if !self.wants_token() {
             return check_host(headers);
         }
         let Some(said) = bearer(headers) else {
@@ -53,8 +62,8 @@ impl Access {
             ));
         };
         let said = hash(said.as_bytes());
-        let fits = self
-            .tokens
+        let tokens = self.tokens.load();
+        let fits = tokens
             .iter()
             .fold(Choice::from(0), |fits, token| fits | token.ct_eq(&said));
         if bool::from(fits) {
@@ -67,6 +76,11 @@ impl Access {
             "compare it with `[server] admin_tokens` of its configuration",
         ))
     }
+}
+
+fn hashes(tokens: &[Secret]) -> Vec<[u8; 32]> {
+    let hashes = tokens.iter().map(|token| hash(token.expose().as_bytes()));
+    hashes.collect()
 }
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
@@ -180,5 +194,9 @@ mod tests {
         }
         assert!(access.check(&HeaderMap::new()).is_err());
         assert_eq!(format!("{access:?}"), "Access { tokens: 2 }");
+        let elsewhere = access.clone();
+        elsewhere.replace(&[Secret::new("the-next-token-of-a-length")]);
+        assert!(says("Bearer the-next-token-of-a-length"));
+        assert!(!says("Bearer the-new-token-of-a-length"));
     }
 }

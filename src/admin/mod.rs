@@ -24,14 +24,13 @@ use tokio::net::TcpListener;
 
 use crate::clock::SharedClock;
 use crate::config::MetricsFor;
-use crate::model::Secret;
 use crate::store::Counted;
 use crate::telemetry::{Metrics, Readiness, health_routes};
 
-use access::Access;
 use api::Refusal;
 use gauges::Gauges;
 
+pub use access::Access;
 pub use api::{Api, RunsAsked};
 pub use probe::{ProbeError, probe};
 
@@ -54,18 +53,17 @@ pub struct Admin {
     pub clock: SharedClock,
     /// What people work with.
     pub api: Api,
-    /// What whoever asks must say; nobody needs to say anything when there are none.
-    pub tokens: Vec<Secret>,
+    /// Who may ask.
+    pub access: Access,
     /// Who may read `/metrics`.
     pub metrics_for: MetricsFor,
 }
 
 /// `/healthz`, `/readyz`, `/metrics` and `/api/v1`; anything else is a 404 in JSON.
 pub fn router(admin: Admin) -> Router {
-    let access = Access::new(&admin.tokens);
     let guarded = |routes: Router| {
         routes.layer(middleware::from_fn_with_state(
-            access.clone(),
+            admin.access.clone(),
             access::guard,
         ))
     };
@@ -77,7 +75,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .with_state(scraped);
     let metrics = match admin.metrics_for {
-        MetricsFor::Token if !admin.tokens.is_empty() => guarded(metrics),
+        MetricsFor::Token if admin.access.wants_token() => guarded(metrics),
         MetricsFor::Token | MetricsFor::Everybody => metrics,
         MetricsFor::Nobody => Router::new(),
     };

@@ -62,7 +62,7 @@ async fn listen(store: Arc<Counting>) -> Listening {
             readiness: readiness.clone(),
         },
         clock,
-        tokens: Vec::new(),
+        access: Access::new(&[]),
         metrics_for: MetricsFor::Token,
     };
     let (stop, stopped) = oneshot::channel();

@@ -13,6 +13,7 @@ use super::routing::{Needs, start_routing, to_watch};
 use super::rules::RuleLoader;
 use super::secret_files;
 use super::{Parts, RulesError, RulesLoaded, StartError};
+use crate::admin::Access;
 use crate::config::{self, Config};
 use crate::egress::Egress;
 use crate::iconik::IconikClient;
@@ -36,6 +37,7 @@ pub struct Gateway {
     store: Arc<dyn Store>,
     sandbox: Arc<Sandbox>,
     client: Arc<IconikClient>,
+    targets: Arc<Egress>,
     readiness: Readiness,
     rules: Arc<RuleLoader>,
     loaded: RulesLoaded,
@@ -82,7 +84,7 @@ impl Gateway {
             Arc::clone(&quarantine),
             runner::Options {
                 seal: seal.clone(),
-                ..runner_options(config, parts, targets, readiness.clone())
+                ..runner_options(config, parts, Arc::clone(&targets), readiness.clone())
             },
         );
         let mut loops = Loops::new(readiness.clone(), stopping.subscribe());
@@ -115,6 +117,7 @@ impl Gateway {
             store,
             sandbox,
             client,
+            targets,
             readiness,
             rules,
             loaded,
@@ -126,9 +129,16 @@ impl Gateway {
     }
 
     /// Looks at the files of secrets of the configuration as long as the gateway works.
-    pub(super) fn watch_secrets(&mut self, config: &Config, ingress: &Arc<Ingress>) {
+    pub(super) fn watch_secrets(
+        &mut self,
+        config: &Config,
+        ingress: &Arc<Ingress>,
+        access: &Access,
+    ) {
         let mut watched = secret_files::of_login(&config.iconik, &self.client);
         watched.extend(secret_files::of_sources(&config.sources, ingress));
+        watched.extend(secret_files::of_targets(&config.egress, &self.targets));
+        watched.extend(secret_files::of_admin(&config.server, access));
         if watched.is_empty() {
             return;
         }
@@ -261,11 +271,11 @@ pub(super) fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()
 }
 
 /// What reaches Iconik, and what reaches others.
-fn outside(config: &Config, parts: &Parts) -> Result<(Arc<IconikClient>, Egress), StartError> {
+fn outside(config: &Config, parts: &Parts) -> Result<(Arc<IconikClient>, Arc<Egress>), StartError> {
     let clock = || Arc::clone(&parts.clock);
     let client = IconikClient::through(&config.iconik, &config.http, clock())?;
     let targets = Egress::through(&config.egress, &config.http, clock())?;
-    Ok((Arc::new(client), targets))
+    Ok((Arc::new(client), Arc::new(targets)))
 }
 
 /// Opens the store; who is in the way meanwhile can be read in `readiness`.
@@ -301,7 +311,7 @@ fn site(base_url: &str) -> String {
 fn runner_options(
     config: &Config,
     parts: &Parts,
-    targets: Egress,
+    targets: Arc<Egress>,
     readiness: Readiness,
 ) -> runner::Options {
     runner::Options {
@@ -310,7 +320,7 @@ fn runner_options(
         call_timeout: config.iconik.timeout,
         drain: config.server.drain,
         observer: Arc::new(Observed(Arc::clone(&parts.observer))),
-        targets: Arc::new(targets),
+        targets,
         job_polling: job_polling(&config.iconik),
         timers: parts.timers,
         readiness,

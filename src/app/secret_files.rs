@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::admin::Access;
 use crate::config::{self, SecretFile};
+use crate::egress::Egress;
 use crate::iconik::IconikClient;
 use crate::ingress::Ingress;
 use crate::model::Secret;
@@ -20,14 +22,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Puts the secrets of a file to use, or says why they are of none.
 pub(super) type Apply = Box<dyn Fn(Vec<Secret>) -> Result<(), String> + Send + Sync>;
 
+/// The secret of a file that holds one.
+fn one(secrets: Vec<Secret>) -> Secret {
+    let first = secrets.into_iter().next();
+    first.unwrap_or_else(|| Secret::new(""))
+}
+
 /// The files that we log in to Iconik with.
 pub(super) fn of_login(iconik: &config::Iconik, client: &Arc<IconikClient>) -> Vec<Watched> {
-    let one = |secrets: Vec<Secret>| {
-        secrets
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| Secret::new(""))
-    };
     let mut watched = Vec::new();
     if let Some(file) = &iconik.auth_token_file {
         let client = Arc::clone(client);
@@ -78,6 +80,61 @@ pub(super) fn of_sources(
     });
     watched.collect()
 }
+
+/// The file of the tokens that the admin API takes.
+pub(super) fn of_admin(server: &config::Server, access: &Access) -> Option<Watched> {
+    let file = server.admin_tokens_file.as_ref()?;
+    let access = access.clone();
+    let apply = move |secrets: Vec<Secret>| {
+        access.replace(&secrets);
+        Ok(())
+    };
+    let in_use = &server.admin_tokens;
+    Some(Watched::new(file, in_use, Box::new(apply)))
+}
+
+/// The files of the targets: where they are, and the headers that they want.
+pub(super) fn of_targets(
+    targets: &BTreeMap<String, config::Egress>,
+    egress: &Arc<Egress>,
+) -> Vec<Watched> {
+    let mut watched = Vec::new();
+    for (name, target) in targets {
+        // What one file says has to outlast what the next one does.
+        let known = Arc::new(Mutex::new(target.clone()));
+        let watch = |file: &SecretFile, in_use: &Secret, put: Put| {
+            let (egress, name, known) = (Arc::clone(egress), name.clone(), Arc::clone(&known));
+            let apply = move |secrets: Vec<Secret>| {
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut wanted = known.clone();
+                put(&mut wanted, one(secrets));
+                let replaced = egress.replace(&name, &wanted);
+                replaced.map_err(|error| error.to_string())?;
+                *known = wanted;
+                Ok(())
+            };
+            Watched::new(file, std::slice::from_ref(in_use), Box::new(apply))
+        };
+        if let Some(file) = &target.url_file {
+            let put: Put = Box::new(|target, secret| target.url = secret);
+            watched.push(watch(file, &target.url, put));
+        }
+        for (header, file) in &target.header_files {
+            let Some(in_use) = target.headers.get(header) else {
+                continue;
+            };
+            let header = header.clone();
+            let put: Put = Box::new(move |target, secret| {
+                target.headers.insert(header.clone(), secret);
+            });
+            watched.push(watch(file, in_use, put));
+        }
+    }
+    watched
+}
+
+/// Puts a secret into its place in what a target's configuration says.
+type Put = Box<dyn Fn(&mut config::Egress, Secret) + Send + Sync>;
 
 /// A file, and what becomes of its secrets.
 pub(super) struct Watched {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::gateway::{Gateway, stopped};
 use super::{Parts, StartError, foyer};
-use crate::admin::{self, Admin, Api};
+use crate::admin::{self, Access, Admin, Api};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::ingress::{self, Ingress};
@@ -27,6 +27,7 @@ pub struct App {
     config: Config,
     clock: SharedClock,
     ingress: Arc<Ingress>,
+    access: Access,
     draining: Arc<AtomicBool>,
     hooks: TcpListener,
     admin: TcpListener,
@@ -65,12 +66,14 @@ impl App {
         .with_rules(gateway.rules())
         .with_trusted_proxies(config.server.trusted_proxies.clone());
         let ingress = Arc::new(ingress);
-        gateway.watch_secrets(&config, &ingress);
+        let access = Access::new(&config.server.admin_tokens);
+        gateway.watch_secrets(&config, &ingress, &access);
         Ok(Self {
             gateway,
             config,
             clock: Arc::clone(&parts.clock),
             ingress,
+            access,
             draining,
             hooks,
             admin,
@@ -114,7 +117,7 @@ impl App {
                 clock: Arc::clone(&self.clock),
                 readiness: readiness.clone(),
             },
-            tokens: self.config.server.admin_tokens.clone(),
+            access: self.access,
             metrics_for: self.config.server.metrics,
         };
         let admin = tokio::spawn(admin::serve(self.admin, admin, stopped(&stopped_all)));

@@ -26,6 +26,7 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(50),
             admin_tokens: Vec::new(),
+            admin_tokens_file: None,
             metrics: MetricsFor::Token,
             seal_key: None,
         }

@@ -4,6 +4,7 @@
 //! one that a rule can write as `egress::NAME`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -13,7 +14,7 @@ use super::secrets::header_value;
 use super::section::Section;
 use super::tree::{Node, Value};
 use super::vars::can_be_written;
-use super::{Egress, OnUncertain};
+use super::{Egress, OnUncertain, SecretFile};
 use crate::model::Secret;
 
 /// Headers that belong to the connection and not to an operator or a rule.
@@ -61,7 +62,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> BTreeMap<String, Egress> {
 
 fn read_target(section: &mut Section<'_, '_>) -> Option<Egress> {
     let given = section.has("url") || section.has("url_file");
-    let url = section.secret("url", "url_file", target_url);
+    let url = section.secret_and_file("url", "url_file", target_url);
     if !given {
         let path = section.path_of("url");
         section.fail(
@@ -78,7 +79,9 @@ fn read_target(section: &mut Section<'_, '_>) -> Option<Egress> {
     let headers = section.table("headers", read_headers).unwrap_or_default();
     let target = Egress {
         url: Secret::new(""),
-        headers,
+        url_file: None,
+        headers: headers.texts,
+        header_files: headers.files,
         uncertain: section.word("uncertain", &uncertain, OnUncertain::Park),
         timeout: section.duration(
             "timeout",
@@ -93,14 +96,23 @@ fn read_target(section: &mut Section<'_, '_>) -> Option<Egress> {
         ))
         .expect("a mebibyte fits a usize"),
     };
+    let (url, url_file) = url?;
     Some(Egress {
-        url: url?,
+        url,
+        url_file,
         ..target
     })
 }
 
-fn read_headers(section: &mut Section<'_, '_>) -> BTreeMap<String, Secret> {
-    let mut headers = BTreeMap::new();
+/// The headers of a target, and the files that some of them come from.
+#[derive(Default)]
+struct Headers {
+    texts: BTreeMap<String, Secret>,
+    files: BTreeMap<String, SecretFile>,
+}
+
+fn read_headers(section: &mut Section<'_, '_>) -> Headers {
+    let mut headers = Headers::default();
     for (key, entry) in section.take_rest() {
         let path = section.path_of(&key);
         let (name, in_file) = match key.strip_suffix(FILE_ENDING) {
@@ -110,10 +122,14 @@ fn read_headers(section: &mut Section<'_, '_>) -> BTreeMap<String, Secret> {
         let Some(name) = header_name(section, &path, name, &entry.node) else {
             continue;
         };
-        let Some(value) = header_text(section, &path, entry.node, in_file) else {
+        let Some((value, file)) = header_text(section, &path, entry.node, in_file) else {
             continue;
         };
-        if headers.insert(name, value).is_some() {
+        if let Some(at) = file {
+            let file = SecretFile::new(path.clone(), at, false, header_value);
+            headers.files.insert(name.clone(), file);
+        }
+        if headers.texts.insert(name, value).is_some() {
             let message = format!("`{path}` is given twice");
             section
                 .reading
@@ -150,15 +166,16 @@ fn header_text(
     path: &str,
     node: Node,
     in_file: bool,
-) -> Option<Secret> {
+) -> Option<(Secret, Option<PathBuf>)> {
     let place = node.place.clone();
-    let text = if in_file {
-        section.file_at(path, node)?.0
+    let (text, file) = if in_file {
+        let (text, at) = section.file_at(path, node)?;
+        (text, Some(at))
     } else {
-        section.reading.string(path, node, "a string")?
+        (section.reading.string(path, node, "a string")?, None)
     };
     match header_value(&text) {
-        Ok(()) => Some(Secret::new(text)),
+        Ok(()) => Some((Secret::new(text), file)),
         Err(wrong) => {
             let message = format!("`{path}` {wrong}");
             let hint = "its value is not shown here on purpose";

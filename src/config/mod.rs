@@ -89,6 +89,8 @@ pub struct Server {
     pub drain: Duration,
     /// What the admin listener wants to hear; nothing when there are none, and then it is on loopback.
     pub admin_tokens: Vec<Secret>,
+    /// The file that they come from, if they come from one.
+    pub admin_tokens_file: Option<SecretFile>,
     /// Who may read `/metrics`.
     pub metrics: MetricsFor,
     /// What the tokens of people who press buttons are sealed with, for rules that run as they.
@@ -229,8 +231,12 @@ pub struct Sandbox {
 pub struct Egress {
     /// Where it is. It may hold a token.
     pub url: Secret,
+    /// The file that it comes from, if it comes from one.
+    pub url_file: Option<SecretFile>,
     /// Headers of every request, names in lower case.
     pub headers: BTreeMap<String, Secret>,
+    /// The files that some of them come from.
+    pub header_files: BTreeMap<String, SecretFile>,
     /// What becomes of a request that may or may not have been carried out.
     pub uncertain: OnUncertain,
     /// The longest that one request may take.

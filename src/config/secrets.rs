@@ -52,18 +52,8 @@ impl Section<'_, '_> {
         Some((secret, file))
     }
 
-    /// Several secrets, newest first: the list `key`, or `file_key` with the path of a file that holds one a
-    /// line. Reports a missing or empty list.
-    pub(super) fn secrets(
-        &mut self,
-        key: &'static str,
-        file_key: &'static str,
-        check: Check,
-    ) -> Vec<Secret> {
-        self.secrets_and_file(key, file_key, check).0
-    }
-
-    /// The same with the file that they come from, if they come from one.
+    /// Several secrets, newest first: the list `key`, or `file_key` with the path of a file that holds one a line,
+    /// and that file. Reports a missing or empty list.
     pub(super) fn secrets_and_file(
         &mut self,
         key: &'static str,
@@ -103,20 +93,20 @@ impl Section<'_, '_> {
         (secrets, file)
     }
 
-    /// Like [`Self::secrets`], but there may be none.
+    /// Like [`Self::secrets_and_file`], but there may be none.
     pub(super) fn secrets_if_any(
         &mut self,
         key: &'static str,
         file_key: &'static str,
         check: Check,
-    ) -> Vec<Secret> {
+    ) -> (Vec<Secret>, Option<SecretFile>) {
         if self.has(key) || self.has(file_key) {
-            return self.secrets(key, file_key, check);
+            return self.secrets_and_file(key, file_key, check);
         }
         // Asked for all the same, so that a misspelt key finds it.
         self.take(key);
         self.take(file_key);
-        Vec::new()
+        (Vec::new(), None)
     }
 
     /// Reports secrets where none belong.

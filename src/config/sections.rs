@@ -52,6 +52,8 @@ pub(super) fn read(root: &mut Section<'_, '_>) -> Config {
 
 fn read_server(section: &mut Section<'_, '_>) -> Server {
     let default = Server::default();
+    let (admin_tokens, admin_tokens_file) =
+        section.secrets_if_any("admin_tokens", "admin_tokens_file", token);
     let server = Server {
         listen: section.parsed("listen", address).unwrap_or(default.listen),
         admin_listen: section
@@ -60,7 +62,8 @@ fn read_server(section: &mut Section<'_, '_>) -> Server {
         public_url: section.guarded("public_url", web_address),
         trusted_proxies: trusted_proxies(section),
         drain: section.duration("drain", default.drain, Duration::ZERO..=HOUR),
-        admin_tokens: section.secrets_if_any("admin_tokens", "admin_tokens_file", token),
+        admin_tokens,
+        admin_tokens_file,
         metrics: section.word("metrics", &METRICS, default.metrics),
         seal_key: section.secret("seal_key", "seal_key_file", seal_key),
     };

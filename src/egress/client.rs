@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
@@ -44,7 +45,8 @@ pub struct Reply {
 
 /// The targets of the configuration.
 pub struct Egress {
-    targets: BTreeMap<String, Reached>,
+    targets: BTreeMap<String, ArcSwap<Reached>>,
+    http: config::Http,
     clock: SharedClock,
 }
 
@@ -79,15 +81,34 @@ impl Egress {
     ) -> Result<Self, SetupError> {
         let targets = targets
             .iter()
-            .map(|(name, config)| Ok((name.clone(), Reached::new(name, config, http)?)))
+            .map(|(name, config)| {
+                let reached = Reached::new(name, config, http)?;
+                Ok((name.clone(), ArcSwap::from_pointee(reached)))
+            })
             .collect::<Result<_, SetupError>>()?;
-        Ok(Self { targets, clock })
+        Ok(Self {
+            targets,
+            http: http.clone(),
+            clock,
+        })
+    }
+
+    /// Reaches a target as this says from now on, for a secret that was replaced; requests under way end as they began.
+    ///
+    /// # Errors
+    /// As for [`Self::through`], and then everything stays as it was.
+    pub fn replace(&self, name: &str, config: &config::Egress) -> Result<(), SetupError> {
+        if let Some(reached) = self.targets.get(name) {
+            reached.store(Arc::new(Reached::new(name, config, &self.http)?));
+        }
+        Ok(())
     }
 
     /// No targets.
     pub fn none() -> Self {
         Self {
             targets: BTreeMap::new(),
+            http: config::Http::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -95,7 +116,9 @@ impl Egress {
     /// What becomes of a request to the target that may or may not have been carried out; none if there is no such
     /// target.
     pub fn on_uncertain(&self, target: &str) -> Option<OnUncertain> {
-        self.targets.get(target).map(|reached| reached.uncertain)
+        self.targets
+            .get(target)
+            .map(|reached| reached.load().uncertain)
     }
 
     /// Sends one request, once, and waits for the whole answer. Dropping the future leaves open whether it was
@@ -110,7 +133,7 @@ impl Egress {
             });
         };
         let sent = Instant::now();
-        let outcome = reached.exchange(call, &self.clock).await;
+        let outcome = reached.load_full().exchange(call, &self.clock).await;
         let target = call.target.clone();
         let status = match &outcome {
             Ok(reply) => Some(reply.status),

@@ -19,6 +19,8 @@ const NOW: &str = "2026-11-20T10:00:00Z";
 fn config(url: &str) -> config::Egress {
     config::Egress {
         url: Secret::new(url),
+        url_file: None,
+        header_files: BTreeMap::new(),
         headers: BTreeMap::from([("x-key".to_owned(), Secret::new("t0ken-of-desk"))]),
         uncertain: OnUncertain::Park,
         timeout: Duration::from_secs(10),

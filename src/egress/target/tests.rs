@@ -10,6 +10,8 @@ use crate::model::{Method, Secret};
 fn config(url: &str) -> config::Egress {
     config::Egress {
         url: Secret::new(url),
+        url_file: None,
+        header_files: BTreeMap::new(),
         headers: BTreeMap::from([(
             "authorization".to_owned(),
             Secret::new("Bearer t0ken-of-desk"),

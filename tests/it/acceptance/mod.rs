@@ -5,6 +5,7 @@
 
 mod doors;
 mod logins;
+mod replacing;
 mod senders;
 
 use std::fs;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method as Verb, Request, StatusCode};
-use cuegate::admin::{Admin, Api, router};
+use cuegate::admin::{Access, Admin, Api, router};
 use cuegate::clock::ManualClock;
 use cuegate::config::MetricsFor;
 use cuegate::model::*;
@@ -65,7 +65,7 @@ impl Desk {
                 clock,
                 readiness,
             },
-            tokens: tokens.iter().map(|token| Secret::new(*token)).collect(),
+            access: Access::new(&tokens.iter().copied().map(Secret::new).collect::<Vec<_>>()),
             metrics_for,
         };
         Self {

@@ -70,6 +70,8 @@ impl Desk {
     fn config(&self, on_uncertain: OnUncertain) -> config::Egress {
         config::Egress {
             url: Secret::new(self.url.clone()),
+            url_file: None,
+            header_files: BTreeMap::new(),
             headers: BTreeMap::new(),
             uncertain: on_uncertain,
             timeout: Duration::from_secs(10),
