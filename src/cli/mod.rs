@@ -247,8 +247,10 @@ struct StopSignals {
 impl StopSignals {
     fn listen() -> Self {
         Self {
-            interrupt: signal(SignalKind::interrupt()).expect("SIGINT can be listened to"),
-            terminate: signal(SignalKind::terminate()).expect("SIGTERM can be listened to"),
+            interrupt: signal(SignalKind::interrupt())
+                .expect("SIGINT may be caught, and a runtime is there"),
+            terminate: signal(SignalKind::terminate())
+                .expect("SIGTERM may be caught, and a runtime is there"),
         }
     }
 

@@ -89,7 +89,8 @@ async fn run_until_stopped(app: App, reload: mpsc::Receiver<()>, mut signals: St
 
 async fn reload_on_hangup(ask: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup()).expect("SIGHUP can be listened to");
+    let mut hangup =
+        signal(SignalKind::hangup()).expect("SIGHUP may be caught, and a runtime is there");
     while hangup.recv().await.is_some() {
         if let Err(mpsc::error::TrySendError::Closed(())) = ask.try_send(()) {
             return;

@@ -40,10 +40,10 @@ pub(super) struct Arguments {
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<WrittenFault>,
     /// The share of requests, from 0 to 1, that meet each kind of trouble at random
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     trouble: f64,
     /// The share of events, from 0 to 1, that are sent twice
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     duplicates: f64,
     /// How many waiting events may be sent in another order
     #[arg(long, value_name = "EVENTS", default_value_t = 0)]
@@ -57,6 +57,16 @@ pub(super) struct Arguments {
     /// The `Auth-Token` that goes with it
     #[arg(long, default_value = "demo")]
     auth_token: String,
+}
+
+/// A part of a whole.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("it is not from 0 to 1".to_owned())
+    }
 }
 
 /// A clock that was set when it began, and goes on like the machine's.

@@ -88,7 +88,7 @@ fn read_target(section: &mut Section<'_, '_>) -> Option<Egress> {
             Duration::from_secs(30),
             Duration::from_secs(1)..=Duration::from_secs(600),
         ),
-        allow_private: section.flag("allow_private", false),
+        allow_private: section.boolean("allow_private", false),
         max_answer: usize::try_from(section.size(
             "max_answer",
             EGRESS_ANSWER_BYTES,

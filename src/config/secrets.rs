@@ -10,7 +10,7 @@ use super::SecretFile;
 use super::secret_file::lines;
 use super::section::Section;
 use super::tree::Node;
-use crate::model::Secret;
+use crate::model::{Secret, parse_key};
 
 /// Largest file of secrets; a larger one is surely the wrong file.
 const FILE_BYTES: u64 = 64 << 10;
@@ -252,16 +252,9 @@ pub(super) fn password(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A key to seal tokens with. What makes one is said in one place.
+/// A key to seal tokens with.
 pub(super) fn seal_key(text: &str) -> Result<(), &'static str> {
-    let hex = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let base64 = text.len() == 44 && text.ends_with('=');
-    if hex || base64 {
-        return Ok(());
-    }
-    Err(
-        "is no key: it must be 64 hexadecimal digits or base64 of 32 bytes, such as `openssl rand -hex 32` makes",
-    )
+    parse_key(text).map(drop)
 }
 
 /// Any text is a key.

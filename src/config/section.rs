@@ -240,20 +240,6 @@ impl<'s, 'a> Section<'s, 'a> {
         .unwrap_or(default)
     }
 
-    /// `true` or `false`.
-    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        let Some(node) = self.take(key) else {
-            return default;
-        };
-        self.reading.show_value(&node);
-        let Value::Boolean(flag) = node.value else {
-            let path = self.path_of(key);
-            self.reading.wrong_type(&path, &node, "true or false");
-            return default;
-        };
-        flag
-    }
-
     /// A duration such as `"90s"`.
     pub(super) fn duration(
         &mut self,

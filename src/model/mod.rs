@@ -9,7 +9,9 @@ mod duration;
 mod effect;
 mod event;
 mod ids;
+mod key;
 mod lane;
+mod moment;
 mod reconciled;
 mod rule;
 mod run;
@@ -28,7 +30,9 @@ pub use event::{
     Event, EventKey, EventKind, EventState, KEPT_HEADERS, RULE_HEADER, SCHEDULE_SOURCE,
 };
 pub use ids::{EventId, LaneKey, RuleId, RuleSetId, RuleVersion, RunId, SourceName};
+pub use key::parse_key;
 pub use lane::lane_of;
+pub use moment::{MOMENTS, parse_moment};
 pub use reconciled::ObjectChange;
 pub use rule::{
     Button, Concurrency, Debounce, Lane, Limits, Missed, Pattern, Program, Retry, RuleFile,

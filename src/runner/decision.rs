@@ -145,42 +145,30 @@ pub(super) fn decide_before(doubt: Doubt, open_for: Duration, retry: &Retry) -> 
 
 /// Decides about the outcome of a call that was sent.
 pub(super) fn decide_after(outcome: Result<Reply, CallError>, sent: Sent<'_>) -> Decision {
-    match outcome {
-        Ok(reply) => Decision::Answer {
-            status: reply.status,
-            body: reply.body,
+    let error = match outcome {
+        Ok(Reply { status, body, .. }) => return Decision::Answer { status, body },
+        Err(error) => error,
+    };
+    let proven = error.proves_nothing_happened();
+    match error {
+        CallError::Refused { status: 404, .. } if sent.repeats_a_delete() => Decision::Answer {
+            status: 204,
+            body: Value::Null,
         },
-        Err(CallError::Refused { status: 404, .. }) if sent.repeats_a_delete() => {
-            Decision::Answer {
-                status: 204,
-                body: Value::Null,
-            }
+        CallError::Refused { status, .. } if sent.retry.statuses.contains(&status) => {
+            sent.failed(proven, sent.pause(Duration::ZERO))
         }
-        Err(CallError::Refused { status, .. }) if sent.retry.statuses.contains(&status) => {
-            sent.failed(Proof::NothingHappened, sent.pause(Duration::ZERO))
+        CallError::Refused { status, body, .. } => Decision::Answer { status, body },
+        CallError::NotSent { .. } | CallError::Uncertain { .. } => {
+            sent.failed(proven, sent.pause(Duration::ZERO))
         }
-        Err(CallError::Refused { status, body, .. }) => Decision::Answer { status, body },
-        Err(CallError::NotSent { .. }) => {
-            sent.failed(Proof::NothingHappened, sent.pause(Duration::ZERO))
+        CallError::Throttled { retry_after, .. } => {
+            sent.failed(proven, sent.pause(retry_after.unwrap_or_default()))
         }
-        Err(CallError::Throttled { retry_after, .. }) => {
-            let pause = sent.pause(retry_after.unwrap_or_default());
-            sent.failed(Proof::NothingHappened, pause)
-        }
-        Err(CallError::Unauthorized { .. }) => sent.failed(Proof::NothingHappened, UNAUTHORIZED),
-        Err(CallError::Uncertain { .. }) => sent.failed(Proof::None, sent.pause(Duration::ZERO)),
-        Err(CallError::TooLarge { .. }) => Decision::TooLarge,
-        Err(CallError::Malformed { .. }) => Decision::Malformed,
+        CallError::Unauthorized { .. } => sent.failed(proven, UNAUTHORIZED),
+        CallError::TooLarge { .. } => Decision::TooLarge,
+        CallError::Malformed { .. } => Decision::Malformed,
     }
-}
-
-/// What an outcome proves about its own sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proof {
-    /// It changed nothing.
-    NothingHappened,
-    /// Nothing.
-    None,
 }
 
 impl Sent<'_> {
@@ -188,8 +176,9 @@ impl Sent<'_> {
         self.method == Method::Delete && self.repeated
     }
 
-    fn failed(&self, proof: Proof, pause: Pause) -> Decision {
-        let nothing_happened = proof == Proof::NothingHappened && !self.repeated;
+    /// `proven`: that this sending has changed nothing.
+    fn failed(&self, proven: bool, pause: Pause) -> Decision {
+        let nothing_happened = proven && !self.repeated;
         if !nothing_happened {
             // What grows old until it is looked at again is examined then.
             match decide_before(self.doubt, Duration::ZERO, self.retry) {

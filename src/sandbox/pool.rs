@@ -56,7 +56,7 @@ impl Pool {
         let layers = idle
             .first()
             .map_or_else(Layers::default, |worker| worker.layers);
-        tracing::info!(workers, ?layers, "The sandbox has started its workers.");
+        tracing::info!(workers, ?layers, "the sandbox has started its workers");
         Ok(Arc::new(Self {
             permits: Arc::new(Semaphore::new(idle.len())),
             gates: Gates::new(idle.len()),

@@ -126,7 +126,7 @@ pub trait Counted: Send + Sync + Debug {
 pub trait Store:
     Accepts + Counted + Keeps + KeptJobs + Operated + Rerouting + Schedules + Tokens
 {
-    /// Up to `limit` events that nobody has decided about, oldest first.
+    /// Up to `limit` events that nobody has decided about: each sender's share of them, its oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 
     /// Commits decisions and runs. An event whose key was routed before, in its deduplication window or the one

@@ -103,11 +103,6 @@ impl Readiness {
         self.state().iconik_away = away;
     }
 
-    /// Whether it is stopping.
-    pub fn is_draining(&self) -> bool {
-        self.state().draining
-    }
-
     /// Whether every part works and it is not stopping.
     pub fn is_ready(&self) -> bool {
         self.state().is_ready()

@@ -33,11 +33,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Neighbours that may be imported, because putting them together is what the module is for.
-const COMPOSERS: &[(&str, &[&str])] = &[
-    ("authoring", &["router", "runner"]),
-    ("demo", &["app"]),
-    ("main", &["cli"]),
-];
+const COMPOSERS: &[(&str, &[&str])] = &[("demo", &["app"]), ("main", &["cli"])];
 
 /// Modules that may not even import everything below them.
 const CONFINED: &[(&str, &[&str])] = &[("simulator", &["operations", "model", "clock"])];

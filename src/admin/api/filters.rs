@@ -1,8 +1,6 @@
 //! Which runs and events are meant, from words to what the store takes.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
@@ -10,8 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::asked::meant;
 use super::refusal::Refusal;
 use crate::model::{
-    DeadClass, EventId, EventState, ParkedClass, RuleId, RunId, RunState, SourceName,
-    parse_duration,
+    DeadClass, EventId, EventState, MOMENTS, ParkedClass, RuleId, RunId, RunState, SourceName,
+    parse_moment,
 };
 use crate::store::{EventFilter, RunFilter};
 
@@ -293,22 +291,11 @@ fn moment(name: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Times
     let Some(text) = text else {
         return Ok(None);
     };
-    let day = |text: &str| -> Option<Timestamp> {
-        let day: Date = text.parse().ok()?;
-        let midnight = day.to_datetime(Time::midnight());
-        TimeZone::UTC.to_timestamp(midnight).ok()
-    };
-    let ago = |text: &str| now.checked_sub(parse_duration(text).ok()?).ok();
-    let is_day = text.len() == 10;
-    let moment = if is_day {
-        day(text)
-    } else {
-        text.parse().ok().or_else(|| ago(text))
-    };
+    let moment = parse_moment(text, now);
     moment.map(Some).ok_or_else(|| {
         Refusal::bad(
             format!("{name}: `{text}` is no time"),
-            "write 2026-03-01T12:00:00Z, 2026-03-01 (its beginning in UTC), or how long ago: 90s, 10m, 24h, 7d",
+            format!("write {MOMENTS}"),
         )
     })
 }

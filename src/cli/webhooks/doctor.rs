@@ -2,8 +2,6 @@
 //! meanwhile, and putting that right.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,7 +12,7 @@ use super::super::{ConfigFile, Exit};
 use super::site::{Site, refused};
 use crate::admin::views::{Reconciled, Status};
 use crate::clock::{Clock as _, SystemClock};
-use crate::model::{format_duration, parse_duration};
+use crate::model::{MOMENTS, format_duration, parse_moment};
 use crate::subscriptions::{Change, Found, Gap, Kind, Missing, Needed, Step};
 
 /// The most bytes of changes in one request to the gateway.
@@ -237,24 +235,10 @@ fn batches(missing: &[Missing]) -> Vec<Vec<&Missing>> {
     batches
 }
 
-/// A time, a day, or an age.
+/// When somebody means.
 fn moment(text: &str) -> Result<Timestamp, Failed> {
-    let age = || {
-        SystemClock
-            .now()
-            .checked_sub(parse_duration(text).ok()?)
-            .ok()
-    };
-    let day = || {
-        let midnight = text.parse::<Date>().ok()?.at(0, 0, 0, 0);
-        TimeZone::UTC.to_timestamp(midnight).ok()
-    };
-    let time = text.parse::<Timestamp>().ok();
-    time.or_else(day).or_else(age).ok_or_else(|| {
-        Failed::usage(format!(
-            "`{text}` is no time; write 2026-03-01T12:00:00Z, 2026-03-01 or an age such as 24h"
-        ))
-    })
+    parse_moment(text, SystemClock.now())
+        .ok_or_else(|| Failed::usage(format!("`{text}` is no time; write {MOMENTS}")))
 }
 
 impl Patient {

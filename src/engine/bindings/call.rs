@@ -19,7 +19,7 @@ pub(in super::super) const API_ERROR_TAG: INT = 0x1c0;
 /// Marks the map about a job that did not end well, likewise.
 pub(in super::super) const JOB_ERROR_TAG: INT = 0x1c2;
 
-/// The largest request, in bytes of JSON: as much as the largest answer that a journal takes (SEMANTICS 1).
+/// The largest request, in bytes of JSON: as much as the largest answer that a journal takes.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
 /// A request in the making.

@@ -129,6 +129,8 @@ fn a_wrong_call_ends_with_2_and_help_with_0() {
     desk.types(&["serv"]).ended(2, &["unrecognized subcommand"]);
     desk.types(&[]).ended(2, &["Usage: cuegate"]);
     desk.types(&["run"]).ended(2, &["<RULE>"]);
+    desk.types(&["simulate", "--trouble", "7"])
+        .ended(2, &["it is not from 0 to 1"]);
     desk.types(&["--help"])
         .ended(0, &["demo", "serve", "health"]);
     desk.types(&["--version"]).ended(0, &["cuegate "]);
