@@ -164,7 +164,14 @@ impl Door {
                 Some(open) => park(wanted, progress.run.id, open, &error.to_string()),
                 None => progress.dead(*refused(wanted.known, wanted.call, &error)),
             }),
-            Decision::GiveUp => Err(progress.dead(*given_up(wanted, failing_for, &error))),
+            Decision::GiveUp { nothing_happened } => {
+                if nothing_happened {
+                    self.take_back(progress).await?;
+                }
+                Err(progress.dead(*given_up(wanted, failing_for, &error)))
+            }
+            // The intent stays open, so that nobody sends it again without having looked.
+            Decision::TooLarge => Err(progress.dead(*refused(wanted.known, wanted.call, &error))),
             Decision::Refuse => {
                 if !repeated {
                     self.take_back(progress).await?;
@@ -268,7 +275,9 @@ fn refused(known: &Known, call: &EgressCall, error: &EgressError) -> Box<Failure
         ),
         EgressError::TooLarge { .. } => (
             DeadClass::Limit,
-            "ask for less, if the target has a way to".to_owned(),
+            "ask for less, if the target has a way to, or raise `max_answer`; whether it was carried out shows the target, and \
+             `retry` wants to be told"
+                .to_owned(),
         ),
         _ => (
             DeadClass::ScriptError,

@@ -37,9 +37,14 @@ pub(super) enum Decision {
     /// A person must decide, because it may have happened.
     Park,
     /// It has failed for too long.
-    GiveUp,
-    /// It can never be sent, or its answer can never be kept.
+    GiveUp {
+        /// As in [`Again`].
+        nothing_happened: bool,
+    },
+    /// It was not sent and never can be.
     Refuse,
+    /// It was carried out, as far as anybody knows, and its answer can never be kept.
+    TooLarge,
 }
 
 /// How a request is tried again: after `at_least` and a random part of `jitter`.
@@ -58,8 +63,11 @@ pub(super) fn decide(error: &EgressError, sent: Sent<'_>) -> Decision {
     let at_least = match error {
         EgressError::NoTarget { .. }
         | EgressError::Malformed { .. }
-        | EgressError::NotPublic { .. }
-        | EgressError::TooLarge { .. } => return Decision::Refuse,
+        | EgressError::NotPublic { .. } => return Decision::Refuse,
+        EgressError::TooLarge { status, .. } if (400..500).contains(status) => {
+            return Decision::Refuse;
+        }
+        EgressError::TooLarge { .. } => return Decision::TooLarge,
         EgressError::Throttled { retry_after } => retry_after.unwrap_or_default(),
         EgressError::NotSent { .. } | EgressError::Uncertain { .. } => Duration::ZERO,
     };
@@ -71,11 +79,12 @@ pub(super) fn decide(error: &EgressError, sent: Sent<'_>) -> Decision {
             OnUncertain::Drop => return Decision::Drop,
         }
     }
+    let nothing_happened = !proves_nothing && !sent.repeated;
     if sent.failing_for >= sent.retry.max_age {
-        return Decision::GiveUp;
+        return Decision::GiveUp { nothing_happened };
     }
     Decision::Again(Again {
-        nothing_happened: !proves_nothing && !sent.repeated,
+        nothing_happened,
         at_least: at_least.min(sent.retry.max_age),
         jitter: ceiling(sent.retry.min, sent.retry.max, sent.failing_for),
     })
@@ -97,6 +106,13 @@ mod tests {
         EgressError::Uncertain {
             status: Some(502),
             what: "it answered 502".to_owned(),
+        }
+    }
+
+    fn too_large(status: u16) -> EgressError {
+        EgressError::TooLarge {
+            status,
+            limit_bytes: 1,
         }
     }
 
@@ -177,15 +193,20 @@ mod tests {
             },
             EgressError::Malformed { what: what.clone() },
             EgressError::NotPublic { what },
-            EgressError::TooLarge {
-                status: 200,
-                limit_bytes: 1,
-            },
+            too_large(400),
         ] {
             for safe in [true, false] {
                 let decision = decided(&error, safe, false, OnUncertain::Repeat);
                 assert_eq!(decision, Decision::Refuse, "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_carried_out_is_not_refused_because_its_answer_is_too_large() {
+        for on_uncertain in TARGETS {
+            let decision = decided(&too_large(200), false, false, on_uncertain);
+            assert_eq!(decision, Decision::TooLarge);
         }
     }
 
@@ -205,6 +226,7 @@ mod tests {
             )
         };
         again(after(retry.max_age - Duration::from_secs(1)));
-        assert_eq!(after(retry.max_age), Decision::GiveUp);
+        let nothing_happened = true;
+        assert_eq!(after(retry.max_age), Decision::GiveUp { nothing_happened });
     }
 }

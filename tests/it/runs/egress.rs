@@ -14,7 +14,7 @@ use cuegate::model::{
     DeadClass, Effect, EgressCall, Failure, Method, ParkedClass, RunId, RunState, Secret, WaitsFor,
 };
 use cuegate::runner::{Options, Runner};
-use cuegate::store::{Pause, PauseScope};
+use cuegate::store::{Deciding, Pause, PauseScope, Retrying};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -148,6 +148,36 @@ async fn the_rule_sees_status_headers_and_body_and_they_are_in_the_journal() {
         assert_eq!(answer.body["body"], json!({"ok": true}));
         assert_eq!(desk.seen(), ["POST /in/orders"]);
     }
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_is_too_large_is_dead_and_not_sent_again_unasked() {
+    let desk = Desk::open().await;
+    let target = config::Egress {
+        max_answer: 8,
+        ..desk.config(OnUncertain::Park)
+    };
+    let (world, run) = world_that_asks(request(Method::Post)).await;
+    runner(&world, target.clone()).step().await.unwrap();
+    let failure = dead(&world, run, DeadClass::Limit).await;
+    assert!(failure.message.contains("larger than"), "{failure}");
+    assert!(world.has_open_intent(run).await, "it was carried out");
+    let retrying = Retrying {
+        how: None,
+        deciding: Deciding {
+            by: None,
+            at: world.clock.now(),
+        },
+    };
+    let refused = world.store.retry(run, retrying).await.unwrap_err();
+    assert!(refused.to_string().contains("--as"), "{refused}");
+
+    // What the target refused was not carried out, whatever the size of its reasons.
+    desk.answers(&[400]);
+    let (world, run) = world_that_asks(request(Method::Post)).await;
+    runner(&world, target).step().await.unwrap();
+    dead(&world, run, DeadClass::Limit).await;
+    assert!(!world.has_open_intent(run).await);
 }
 
 #[tokio::test]
