@@ -169,8 +169,10 @@ impl Look<'_> {
         };
         let reply = match self.send(&list).await {
             Ok(reply) => reply,
-            // Ids that nobody could give to a job are read one by one: that will tell which.
-            Err(CallError::Refused { .. }) => return Ok(Some(jobs.to_vec())),
+            // Ids that nobody could give to a job, and jobs that are too much together, are read one by one.
+            Err(CallError::Refused { .. } | CallError::TooLarge { .. }) => {
+                return Ok(Some(jobs.to_vec()));
+            }
             Err(error) => {
                 self.gave_trouble(&error);
                 return Ok(None);
@@ -191,17 +193,16 @@ impl Look<'_> {
         Ok(Some(not_shown.cloned().collect()))
     }
 
-    /// Looks at one job; false at trouble.
+    /// Looks at one job; false at trouble that the next one would have as well.
     async fn at_one(&mut self, job: &str) -> Result<bool, StoreError> {
         match self.send(&read_job(job)).await {
             Ok(reply) if !has_ended(&reply.body) => {}
-            // What is gone or cannot be read will not end any more, and its run has to be told.
-            Ok(_) | Err(CallError::Refused { .. } | CallError::Malformed { .. }) => {
-                self.wake(job).await?;
-            }
+            Ok(_) => self.wake(job).await?,
+            // What is gone or can never be read will not end any more, and its run has to be told.
+            Err(error) if error.is_permanent() => self.wake(job).await?,
             Err(error) => {
                 self.gave_trouble(&error);
-                return Ok(false);
+                return Ok(matches!(error, CallError::Uncertain { .. }));
             }
         }
         Ok(true)

@@ -196,6 +196,34 @@ async fn a_refused_list_is_read_one_by_one_and_trouble_ends_the_round() {
     );
     waiting.simulator.fault(lists(), 1, answer(400));
     assert_eq!(waiting.look().await, round(7, 1));
+    let too_much = Trouble::Answer {
+        status: 200,
+        body: Value::String("x".repeat(2 << 20)),
+        retry_after: None,
+    };
+    waiting.change(Method::Patch, 3, finished()).await;
+    waiting.simulator.fault(lists(), 1, too_much);
+    let look = waiting.look().await;
+    assert_eq!(
+        (look.requests, look.trouble),
+        (6, false),
+        "one waits no more"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_iconik_cannot_show_holds_up_no_other() {
+    let waiting = Waiting::for_jobs(3).await;
+    waiting.change(Method::Patch, 1, finished()).await;
+    let one = Matching::path(Method::Get, &format!("jobs/v1/jobs/{}/", id(0)));
+    let trouble = Trouble::Answer {
+        status: 503,
+        body: Value::Null,
+        retry_after: None,
+    };
+    waiting.simulator.fault(one, 1, trouble);
+    let look = waiting.look().await;
+    assert_eq!((look.woken, look.trouble), (1, true));
 }
 
 #[tokio::test]
