@@ -26,11 +26,11 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    /// Nothing is stopped as far as is known.
+    /// As long as nothing has been read, writes wait: a pause may be older than this process.
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            writes: AtomicBool::new(false),
+            writes: AtomicBool::new(true),
         }
     }
 
