@@ -120,7 +120,7 @@ pub enum JournalEntry {
     /// An answer. It resets `attempt` and `failing_since`. Durable when the step had an intent, lazy otherwise.
     Answer(Box<Step>),
     /// The open intent of this step proved not to have happened (the connection failed, 429 or another
-    /// 4xx), so it does not count as open any more.
+    /// 4xx), or another takes its place, so it does not count as open any more.
     Withdrawn {
         /// The step's number.
         number: u32,

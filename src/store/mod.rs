@@ -129,8 +129,8 @@ pub trait Store:
     /// Up to `limit` events that nobody has decided about: each sender's share of them, its oldest first.
     async fn unrouted(&self, limit: usize) -> Result<Unrouted, StoreError>;
 
-    /// Commits decisions and runs. An event whose key was routed before, in its deduplication window or the one
-    /// before, makes no runs; its id becomes an alias of the first one's.
+    /// Commits decisions and runs. An event whose key was routed before, in its deduplication window or one beside
+    /// it, makes no runs; its id becomes an alias of the first one's.
     async fn route(&self, routing: Routing) -> Result<Routed, StoreError>;
 
     /// Keeps a rule set and makes it the active one.

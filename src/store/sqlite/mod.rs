@@ -214,7 +214,7 @@ impl Store for SqliteStore {
             for (lease, loaded) in loaded.await? {
                 match loaded {
                     Ok(claim) => claims.push(claim),
-                    Err(why @ StoreError::Corrupt(_)) => {
+                    Err(why @ (StoreError::Corrupt(_) | StoreError::Pruned(_))) => {
                         tracing::error!(run = %lease.run, error = %why, "a run cannot be read back; it is ended so that its lane goes on");
                         unreadable.push(claiming::unreadable(lease, &why, at));
                     }

@@ -93,7 +93,7 @@ impl<'a> Desk<'a> {
         let first: Option<i64> = self
             .db
             .prepare_cached(
-                "SELECT event FROM event_key WHERE key = ?1 AND dedup_window IN (?2 - 1, ?2)
+                "SELECT event FROM event_key WHERE key = ?1 AND dedup_window BETWEEN ?2 - 1 AND ?2 + 1
                  ORDER BY dedup_window LIMIT 1",
             )?
             .query_row(params![entry.key, entry.window], |row| row.get(0))

@@ -3,7 +3,7 @@
 //! A power cut may take the last of it back. Then the same time fires again, and its key tells that it did before.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
 use super::rows::{micros, time};
@@ -23,16 +23,29 @@ impl Schedules for SqliteStore {
     }
 }
 
+/// All that can be read. A schedule whose row cannot be read begins anew, as one of a new rule does.
 fn all(db: &Connection) -> Result<Vec<Considered>, StoreError> {
-    db.prepare_cached("SELECT rule, timetable, considered_at FROM schedule ORDER BY rule")?
-        .query_and_then([], |row| {
-            Ok(Considered {
-                rule: RuleId(row.get(0)?),
-                timetable: row.get(1)?,
-                at: time(row.get(2)?)?,
-            })
-        })?
-        .collect()
+    let mut statement =
+        db.prepare_cached("SELECT rule, timetable, considered_at FROM schedule ORDER BY rule")?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        match considered(row) {
+            Ok(schedule) => all.push(schedule),
+            Err(error) => {
+                tracing::error!(%error, "it cannot be read up to when a schedule has fired; it begins anew");
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn considered(row: &Row<'_>) -> Result<Considered, StoreError> {
+    Ok(Considered {
+        rule: RuleId(row.get(0)?),
+        timetable: row.get(1)?,
+        at: time(row.get(2)?)?,
+    })
 }
 
 fn keep(db: &Connection, schedules: &[Considered]) -> Result<(), StoreError> {

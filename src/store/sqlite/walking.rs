@@ -17,6 +17,10 @@ pub(super) const COPIED: &str = "steps_before, place, ended_at, priority, object
 pub(super) const READ: &str = "steps_before, place, ended_at, done_at, objects, released, succeeded, skipped, dead, \
                                cancelled, superseded";
 
+/// Whether a walk still counts its children: those of a run that ended before them are counted to the last, and then
+/// nothing changes any more, because `done` has been told.
+pub(super) const COUNTS: &str = "(done_at IS NULL OR open > 0)";
+
 /// The most children of one run that are unfinished at a time.
 const OPEN_MAX: i64 = 500;
 
@@ -90,7 +94,10 @@ pub(super) fn release_children(
         return Ok(());
     };
     while released < objects && open < OPEN_MAX {
-        make_child(db, parent, released, priority, at)?;
+        if !make_child(db, parent, released, priority, at)? {
+            tracing::error!(run = %parent, number = released, "an object of its `each` is not there; `cuegate store check --repair` helps");
+            break;
+        }
         released += 1;
         open += 1;
     }
@@ -104,13 +111,14 @@ pub(super) fn release_children(
     Ok(())
 }
 
+/// Makes the child of an object; false if that object is not there.
 fn make_child(
     db: &Connection,
     parent: RunId,
     number: i64,
     priority: i32,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (event, rule, version, rule_set, binding): (i64, String, String, i64, u32) = db
         .prepare_cached("SELECT event, rule, version, rule_set, binding FROM run WHERE id = ?1")?
         .query_row([parent.0], |row| {
@@ -122,13 +130,17 @@ fn make_child(
                 row.get(4)?,
             ))
         })?;
-    let (object_type, object_id, lane): (String, String, String) = db
+    let object: Option<(String, String, String)> = db
         .prepare_cached(
             "SELECT object_type, object_id, lane FROM walk_object WHERE run = ?1 AND number = ?2",
         )?
         .query_row([parent.0, number], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+        })
+        .optional()?;
+    let Some((object_type, object_id, lane)) = object else {
+        return Ok(false);
+    };
     let child = Newcomer {
         event,
         rule: &rule,
@@ -147,7 +159,7 @@ fn make_child(
         parked: None,
         at: micros(at),
     };
-    place(db, &child).map(|_| ())
+    place(db, &child).map(|_| true)
 }
 
 /// A run has ended; if it is a child, its parent counts it and the next child may begin.
@@ -166,7 +178,7 @@ pub(super) fn child_ended(
     let column = column_of(state);
     let counted = db
         .prepare_cached(&format!(
-            "UPDATE walk SET open = open - 1, {column} = {column} + 1 WHERE run = ?1 AND done_at IS NULL"
+            "UPDATE walk SET open = open - 1, {column} = {column} + 1 WHERE run = ?1 AND {COUNTS}"
         ))?
         .execute([parent])?;
     if counted > 0 {

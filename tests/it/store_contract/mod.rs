@@ -184,7 +184,8 @@ macro_rules! store_contract {
                 a_child_that_is_retried_is_under_way_for_its_parent,
                 a_walk_is_taken_over_by_the_run_that_goes_on,
                 a_run_that_died_after_its_children_does_not_make_them_again,
-                a_run_whose_children_are_under_way_is_not_retried;
+                a_run_whose_children_are_under_way_is_not_retried,
+                children_that_outlive_their_parent_are_counted_to_the_last;
             replaying:
                 a_replay_begins_with_an_empty_journal_at_the_end_of_its_lane,
                 a_replay_on_the_version_of_now_needs_the_active_rules,

@@ -510,3 +510,36 @@ pub(crate) async fn a_run_whose_children_are_under_way_is_not_retried(place: &dy
     );
     assert!(why.contains("--parent"), "{why}");
 }
+
+pub(crate) async fn children_that_outlive_their_parent_are_counted_to_the_last(place: &dyn Place) {
+    let store = open(place).await;
+    let dead = Some(DeadClass::Failed);
+    let (parent, children) = family(&*store, &[None, dead]).await;
+    let parent = parent.run.id;
+    store.wake_due(at(9_000)).await.unwrap();
+    let late = claim_one(&*store).await;
+    assert_eq!(late.run.id, parent);
+    die(&*store, late.lease, DeadClass::Expired).await;
+    // One that had failed is under way again, and counts so.
+    let again = retry(&*store, children[1], None).await.unwrap();
+    assert_eq!(tally(&*store, parent).await.ended(), 0);
+    let second = claim_one(&*store).await;
+    assert_eq!(second.run.id, again);
+    settle(&*store, second.lease, Settlement::Succeeded).await;
+    let cancelling = Cancelling {
+        reason: "not this one".to_owned(),
+        deciding: deciding(),
+    };
+    store.cancel(children[0], cancelling).await.unwrap();
+    let after = tally(&*store, parent).await;
+    assert_eq!(after.count(RunState::Succeeded), 1);
+    assert_eq!(after.count(RunState::Cancelled), 1);
+    let fork = retry(&*store, parent, None).await.unwrap();
+    let walk = claim_one(&*store).await;
+    assert_eq!(walk.run.id, fork);
+    assert_eq!(
+        walk.walk.unwrap().tally.ended(),
+        2,
+        "none is left to wait for"
+    );
+}

@@ -26,6 +26,16 @@ pub(super) const PROMISES: &[Promise] = &[
         }),
     },
     Promise {
+        kind: "run_outside_retention",
+        search: Search::Sql(
+            "SELECT 'run ' || run.id, 'it is unfinished, and what it needs to go on is outside retention', run.id, 0
+             FROM run JOIN event ON event.number = run.event
+             WHERE run.ended_at IS NULL AND (run.pruned_at IS NOT NULL OR event.pruned_at IS NOT NULL)",
+        ),
+        remedy: "the run ends with the reason",
+        repair: Some(|repair, found| end(repair, found.key, &found.text)),
+    },
+    Promise {
         kind: "run_unreadable",
         search: Search::Rows(values::runs),
         remedy: "its row is set aside as it was; what cannot be read is emptied, and the run ends if it had not",

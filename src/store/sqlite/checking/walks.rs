@@ -33,7 +33,7 @@ pub(super) const PROMISES: &[Promise] = &[
                     || (succeeded + skipped + dead + cancelled + superseded) || ' as ended, and ' || unfinished
                     || ' are unfinished', walk.run, unfinished
              FROM (SELECT walk.*, (SELECT count(*) FROM run WHERE parent = walk.run AND ended_at IS NULL) AS unfinished
-                   FROM walk WHERE done_at IS NULL) AS walk
+                   FROM walk WHERE done_at IS NULL OR open > 0) AS walk
              WHERE open <> unfinished OR released <> open + succeeded + skipped + dead + cancelled + superseded",
         ),
         remedy: "the runs are counted anew; those that are missing count as dead",

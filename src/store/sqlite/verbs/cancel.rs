@@ -1,12 +1,11 @@
 //! A run that a person ends, with the children of its `each`. What it was about to send may have happened, and says so.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::Original;
 use crate::model::{RunId, RunState};
 use crate::store::sqlite::lanes::{self, Ending};
-use crate::store::sqlite::rows::micros;
 use crate::store::sqlite::{journal, walking};
 use crate::store::{Cancelling, StoreError};
 
@@ -36,9 +35,7 @@ pub(in crate::store::sqlite) fn cancel(
 
 /// Stops the walk first, so that no child that ends makes another one.
 fn cancel_children(db: &Connection, parent: RunId, at: Timestamp) -> Result<usize, StoreError> {
-    let stopped = db
-        .prepare_cached("UPDATE walk SET done_at = ?2 WHERE run = ?1 AND done_at IS NULL")?
-        .execute(params![parent.0, micros(at)])?;
+    walking::parent_ended(db, parent, at)?;
     let children: Vec<i64> = db
         .prepare_cached("SELECT id FROM run WHERE parent = ?1 AND ended_at IS NULL ORDER BY id")?
         .query_map([parent.0], |row| row.get(0))?
@@ -47,13 +44,6 @@ fn cancel_children(db: &Connection, parent: RunId, at: Timestamp) -> Result<usiz
         let child = Original::find(db, RunId(*child))?;
         let reason = format!("run {parent}, whose `each` made it, was cancelled");
         end(db, &child, reason, at)?;
-    }
-    if stopped > 0 {
-        let ended = i64::try_from(children.len()).unwrap_or(i64::MAX);
-        db.prepare_cached(
-            "UPDATE walk SET open = open - ?2, cancelled = cancelled + ?2 WHERE run = ?1",
-        )?
-        .execute([parent.0, ended])?;
     }
     Ok(children.len())
 }

@@ -115,13 +115,16 @@ impl Original {
         )))
     }
 
-    /// Whether the walk of its parent goes on, if it is a child of one.
-    fn parent_is_under_way(&self, db: &Connection) -> Result<bool, StoreError> {
+    /// Whether its parent still counts it, if it is a child of one.
+    fn parent_counts(&self, db: &Connection) -> Result<bool, StoreError> {
         let Some(parent) = self.parent else {
             return Ok(false);
         };
         let open: Option<bool> = db
-            .prepare_cached("SELECT done_at IS NULL FROM walk WHERE run = ?1")?
+            .prepare_cached(&format!(
+                "SELECT {} FROM walk WHERE run = ?1",
+                super::walking::COUNTS
+            ))?
             .query_row([parent], |row| row.get(0))
             .optional()?;
         Ok(open.unwrap_or(false))
@@ -129,7 +132,7 @@ impl Original {
 
     /// Its object is under way again: the parent waits for the new run instead of counting this one.
     fn rejoin_parent(&self, db: &Connection) -> Result<(), StoreError> {
-        if !self.state.is_final() || !self.parent_is_under_way(db)? {
+        if !self.state.is_final() || !self.parent_counts(db)? {
             return Ok(());
         }
         let column = super::walking::column_of(self.state);

@@ -26,7 +26,7 @@ pub(in crate::store::sqlite) fn replay(
     }
     original.expect_event(db)?;
     let counted_before = original.followed_by.is_some();
-    if counted_before && original.parent_is_under_way(db)? {
+    if counted_before && original.parent_counts(db)? {
         let parent = original.parent.map(RunId).unwrap_or(run);
         let followed = original.followed(db)?.unwrap_or_default();
         return Err(StoreError::Refused(format!(

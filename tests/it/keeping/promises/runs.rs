@@ -38,6 +38,23 @@ pub(super) const PLANTS: &[Plant] = &[
         aside: &["run"],
     },
     Plant {
+        kind: "run_outside_retention",
+        sql: "UPDATE run SET pruned_at = 1 WHERE id = 6",
+        place: "run 6",
+        says: "outside retention",
+        besides: &[],
+        changed: &[
+            "+class_count dead/diverged/sleep",
+            "-timer 6",
+            "~class_count waiting/time/sleep",
+            "~lane 4",
+            "~run 6",
+            "~run_count dead",
+            "~run_count waiting",
+        ],
+        aside: &["run"],
+    },
+    Plant {
         kind: "run_unreadable",
         sql: "UPDATE run SET failing_since = 9223372036854775807 WHERE id = 6",
         place: "run 6",
