@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 /// The length of a key, in bytes.
-pub const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
 
 /// The bytes of a key: 64 hexadecimal digits, or base64 of 32 bytes.
 ///

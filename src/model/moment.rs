@@ -38,7 +38,7 @@ mod tests {
         ] {
             assert_eq!(parse_moment(text, now), Some(time(meant)), "{text}");
         }
-        for wrong in ["", "yesterday", "2026-13-01", "12", "99999w"] {
+        for wrong in ["", "yesterday", "2026-13-01", "12", "999999999w"] {
             assert_eq!(parse_moment(wrong, now), None, "{wrong}");
         }
     }

@@ -5,6 +5,7 @@
 //! again as an open intent. Reads leave no intent; repeating them costs nothing. `calls` speaks with Iconik,
 //! `egress` with other systems, `waiting` with the clock.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -49,8 +50,8 @@ pub(super) struct Door {
     pub(super) stops: Arc<Stops>,
     /// Whom Iconik takes us for, once it has said so.
     pub(super) own_user: OnceLock<String>,
-    /// Since when nobody but this process sends anything.
-    pub(super) since: Timestamp,
+    /// Since when nobody but this process sends anything, in microseconds since 1970.
+    pub(super) began_us: AtomicI64,
     /// How long Iconik's index may not know of a change.
     pub(super) index_lag: Duration,
     /// The longest that one call may take.

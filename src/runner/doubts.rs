@@ -29,6 +29,10 @@ pub(super) enum Reopened {
     Send,
 }
 
+/// A look goes by the configured credentials, and these may see less than whoever pressed the button.
+pub(super) const UNSEEN: &str =
+    "the configured credentials see nothing of it, and whoever pressed the button may see more";
+
 impl Door {
     /// Decides about the open write that `progress` has come to.
     pub(super) async fn reopen(
@@ -69,6 +73,9 @@ impl Door {
             return Err(park(progress.run.id, open, doubt));
         };
         let found = self.look(wanted, progress, open, &target).await?;
+        if found.is_none() && wanted.person(&progress.event).is_some() {
+            return Err(park(progress.run.id, open, UNSEEN));
+        }
         let now = Sight {
             status: if found.is_some() { 200 } else { 404 },
             body: found.as_ref().unwrap_or(&Value::Null),
@@ -126,20 +133,26 @@ impl Door {
         if self.line.is_open() {
             return Err(End::Settle(Settlement::Released));
         }
+        Err(self.look_again(wanted, progress, open, &unable))
+    }
+
+    /// A look that showed nothing is tried again later, and given to a person when that has gone on for too long.
+    pub(super) fn look_again(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: &Progress,
+        open: &Intent,
+        unable: &str,
+    ) -> End {
         let now = self.clock.now();
         let failing_since = progress.run.failing_since.unwrap_or(now);
         let failing_for = self.line.usable(failing_since, now);
         let retry = wanted.retry();
         if failing_for >= retry.max_age && self.line.has_answered() {
-            return Err(park(progress.run.id, open, &unable));
+            return park(progress.run.id, open, unable);
         }
         let pause = jitter(ceiling(retry.min, retry.max, failing_for), fastrand::f64());
-        Err(later(
-            wanted,
-            after(now, pause),
-            Some(failing_since),
-            &unable,
-        ))
+        later(wanted, after(now, pause), Some(failing_since), unable)
     }
 
     /// Nothing of what was sent for this step has happened: it is sent as if for the first time.

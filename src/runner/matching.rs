@@ -1,7 +1,7 @@
 //! Whether an object is what a create has made: pure.
 //!
 //! A match counts only if our own user made it, not earlier than a little before the intent. Where Iconik does not show
-//! the one or the other, nobody but a person can tell.
+//! the one or the other, or shows our own mark on something older, nobody but a person can tell.
 
 use std::time::Duration;
 
@@ -70,6 +70,9 @@ impl Sought<'_> {
         let made_at = object.get(self.made.made_at).and_then(Value::as_str);
         match made_at.and_then(|text| text.parse::<Timestamp>().ok()) {
             None => Verdict::Unclear("Iconik does not show when it was made"),
+            Some(at) if at < self.since && self.is_marked() => {
+                Verdict::Unclear("it has our mark, and is older than the call")
+            }
             Some(at) if at < self.since => Verdict::Other,
             Some(at) => Verdict::Ours(at),
         }
@@ -135,10 +138,12 @@ mod tests {
             asset("", "me", at),
             asset("cuegate:8:2:0a0b0c0d", "me", at),
             asset(MARK, "somebody", at),
-            asset(MARK, "me", "2026-03-01T11:54:59Z"),
         ] {
             assert_eq!(judged(&other), Verdict::Other, "{other}");
         }
+        // Whose clock is wrong cannot be known.
+        let old = judged(&asset(MARK, "me", "2026-03-01T11:54:59Z"));
+        assert!(matches!(old, Verdict::Unclear(_)), "{old:?}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ mod waiting;
 mod walking;
 
 use std::fmt::Debug;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -289,7 +289,7 @@ impl Runner {
             lookups: Lookups::default(),
             stops: Arc::clone(&stops),
             own_user: OnceLock::new(),
-            since: clock.now(),
+            began_us: AtomicI64::new(clock.now().as_microsecond()),
             index_lag: options.index_lag,
             call_timeout: options.call_timeout,
             timers: options.timers,

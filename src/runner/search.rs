@@ -1,6 +1,7 @@
 //! The requests that look for what a create may have made.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,7 +14,21 @@ use super::mark::text_in;
 use super::matching::Sought;
 
 /// How many objects a page is asked for; what jobs allow at most.
-const PER_PAGE: &str = "100";
+const PER_PAGE: usize = 100;
+
+/// How much older than it can be a list is asked for what was made, so that a clock of Iconik's that is far behind is
+/// noticed and not taken for absence.
+const LISTED_BEFORE: Duration = Duration::from_secs(60 * 60);
+
+/// What comes after a page.
+pub(super) enum Following {
+    /// Nothing: it was the last.
+    None,
+    /// Another page.
+    Page(Call),
+    /// There is more, and no way to it.
+    Unreachable,
+}
 
 /// What a create sent, and everything that is needed to know it again.
 pub(super) struct Search<'a> {
@@ -53,29 +68,37 @@ impl Search<'_> {
         }
     }
 
-    /// The request after this page, if there is one.
-    pub(super) fn page_after(&self, call: &Call, page: &Value, objects: &[Value]) -> Option<Call> {
-        let mut next = call.clone();
-        match self.look_up.seek {
-            Seek::Search(_) => return None,
+    /// What comes after this page, which lists these objects.
+    pub(super) fn page_after(&self, call: &Call, page: &Value, objects: &[Value]) -> Following {
+        let is_full = objects.len() >= PER_PAGE;
+        let (key, value) = match self.look_up.seek {
+            // So many objects have the text that is searched for that it is no mark of ours.
+            Seek::Search(_) if is_full => return Following::Unreachable,
+            Seek::Search(_) => return Following::None,
             Seek::Pages(..) => {
-                let number: u64 = call.query.get("page")?.parse().ok()?;
-                if page.get("pages")?.as_u64()? <= number {
-                    return None;
+                let number = call.query.get("page").and_then(|page| page.parse().ok());
+                let number: u64 = number.unwrap_or(1);
+                let last = page.get("pages").and_then(Value::as_u64);
+                if last.map_or(!is_full, |last| last <= number) {
+                    return Following::None;
                 }
-                next.query
-                    .insert("page".to_owned(), (number + 1).to_string());
+                ("page", (number + 1).to_string())
             }
             Seek::AfterLast(_) => {
-                let last = objects.last()?.get("id")?.as_str()?;
-                next.query.insert("last_id".to_owned(), last.to_owned());
+                let last = objects.last().and_then(|last| last.get("id")?.as_str());
+                let Some(last) = last else {
+                    return Following::None;
+                };
+                ("last_id", last.to_owned())
             }
-        }
-        Some(next)
+        };
+        let mut next = call.clone();
+        next.query.insert(key.to_owned(), value);
+        Following::Page(next)
     }
 
     fn list(&self, path: &str, mut query: BTreeMap<String, String>) -> Call {
-        query.insert("per_page".to_owned(), PER_PAGE.to_owned());
+        query.insert("per_page".to_owned(), PER_PAGE.to_string());
         Call {
             path: self.look_up.filled(path, &self.sent.path, None),
             query,
@@ -92,7 +115,7 @@ impl Search<'_> {
         Some(Call {
             method: Method::Post,
             path: "search/v1/search/".to_owned(),
-            query: BTreeMap::from([("per_page".to_owned(), PER_PAGE.to_owned())]),
+            query: BTreeMap::from([("per_page".to_owned(), PER_PAGE.to_string())]),
             body: Some(json!({
                 "doc_types": [object_type],
                 "filter": {"operator": "AND", "terms": [term]},
@@ -106,7 +129,10 @@ impl Search<'_> {
         match filter {
             Filter::Body(key) => self.body.get(key)?.as_str().map(str::to_owned),
             Filter::Maker => Some(self.maker.clone()),
-            Filter::Since => Some(format!("{};*", self.since)),
+            Filter::Since => {
+                let since = self.since.checked_sub(LISTED_BEFORE);
+                Some(format!("{};*", since.unwrap_or(Timestamp::MIN)))
+            }
             Filter::Text(text) => Some(text.to_owned()),
         }
     }

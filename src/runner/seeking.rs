@@ -3,6 +3,7 @@
 //! Lists and searches read an index that lags, so a look comes no earlier than `index_lag` after the last moment at
 //! which the call can have been sent. What a list shows is read again by its id, because a list may be of yesterday.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,18 +11,18 @@ use serde_json::Value;
 
 use crate::model::{Answer, Call, Step};
 use crate::operations::{self, Made, Proof, Seek};
-use crate::store::{Adopted, Adoption, Intent, Remark};
+use crate::store::{Adopted, Adoption, Intent, JournalEntry, Remark};
 
 use super::backoff::jitter;
 use super::calls::Wanted;
 use super::door::{Door, STORE_PATIENCE};
-use super::doubts::{Reopened, later, sent};
+use super::doubts::{Reopened, UNSEEN, later, sent};
 use super::line::current_user;
 use super::mark::mark_of;
 use super::matching::{CLOCKS_APART, Verdict};
 use super::parking::park;
 use super::progress::{End, Progress, after, between, words};
-use super::search::Search;
+use super::search::{Following, Search};
 
 /// The most pages that are read in one look.
 const PAGES_MAX: u32 = 20;
@@ -48,8 +49,12 @@ impl Door {
         open: &Intent,
     ) -> Result<Reopened, End> {
         let now = self.clock.now();
+        let began = self.began(now);
+        if open.at > now {
+            return Err(self.stamp_anew(wanted, progress, open).await?);
+        }
         // Before this process began another may have sent it at any time, and from now on nobody else does.
-        let known_for = between(open.at, now).min(between(self.since, now));
+        let known_for = between(open.at, now).min(between(began, now));
         if known_for < self.index_lag {
             let until = after(now, self.index_lag.saturating_sub(known_for));
             let why = "the gateway stopped before an answer arrived";
@@ -80,7 +85,7 @@ impl Door {
                 if is_there {
                     return self.entry_found(wanted, progress).await;
                 }
-                return self.nothing_found(progress, open, &search).await;
+                return self.nothing_found(wanted, progress, open, &search).await;
             }
             Proof::Object(made) => made,
         };
@@ -89,6 +94,41 @@ impl Door {
             .await?;
         self.choose(wanted, progress, open, &search, candidates)
             .await
+    }
+
+    /// When this process began; now, if the clock was set back since.
+    fn began(&self, now: Timestamp) -> Timestamp {
+        let now_us = now.as_microsecond();
+        let began_us = self.began_us.fetch_min(now_us, Ordering::Relaxed);
+        Timestamp::from_microsecond(began_us.min(now_us)).unwrap_or(now)
+    }
+
+    /// The clock was set back since the intent, so nothing tells how long ago that was: it counts as made now.
+    async fn stamp_anew(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: &mut Progress,
+        open: &Intent,
+    ) -> Result<End, End> {
+        let now = self.clock.now();
+        let why = "the clock was set back after it was sent";
+        let entries = vec![
+            JournalEntry::Remark(Remark {
+                number: open.number,
+                at: now,
+                text: why.to_owned(),
+            }),
+            JournalEntry::Withdrawn {
+                number: open.number,
+            },
+            JournalEntry::Intent(Intent {
+                at: now,
+                ..open.clone()
+            }),
+        ];
+        self.append(progress, entries).await?;
+        let until = after(now, self.index_lag);
+        Ok(later(wanted, until, progress.run.failing_since, why))
     }
 
     /// Whom Iconik takes us for.
@@ -130,19 +170,25 @@ impl Door {
         let (mut all, mut next) = (Vec::new(), Some(first));
         for _ in 0..PAGES_MAX {
             let Some(call) = next.take() else {
-                return Ok(all);
+                break;
             };
             // What the list belongs to is gone: nothing is in it any more.
             let Some(page) = self.look(wanted, progress, open, &call).await? else {
                 return Ok(all);
             };
-            let objects = page.get("objects").and_then(Value::as_array);
-            let objects = objects.cloned().unwrap_or_default();
-            next = search.page_after(&call, &page, &objects);
-            all.extend(objects);
-        }
-        if next.is_none() {
-            return Ok(all);
+            let Some(objects) = objects_of(&page) else {
+                let trouble = format!("`{path}` was answered with something else than a list");
+                return Err(self.look_again(wanted, progress, open, &trouble));
+            };
+            next = match search.page_after(&call, &page, objects) {
+                Following::None => None,
+                Following::Page(call) => Some(call),
+                Following::Unreachable => break,
+            };
+            all.extend(objects.iter().cloned());
+            if next.is_none() {
+                return Ok(all);
+            }
         }
         let doubt = format!("`{path}` has more pages than can be looked through");
         Err(park(progress.run.id, open, &doubt))
@@ -178,6 +224,9 @@ impl Door {
             };
             let document = self.look(wanted, progress, open, &read).await?;
             let (verdict, document) = match document {
+                Some(document) if !document.is_object() => {
+                    (Verdict::Unclear("Iconik does not show it"), Value::Null)
+                }
                 Some(document) => (sought.judge(&document), document),
                 None => (Verdict::Unclear("it is gone again"), Value::Null),
             };
@@ -264,7 +313,7 @@ impl Door {
                 }
             }
         }
-        self.nothing_found(progress, open, search).await
+        self.nothing_found(wanted, progress, open, search).await
     }
 
     /// Whoever has sent something earlier has an answer, or none to expect: what a call may take, and what the store's
@@ -296,10 +345,14 @@ impl Door {
 
     async fn nothing_found(
         &self,
+        wanted: &Wanted<'_>,
         progress: &mut Progress,
         open: &Intent,
         search: &Search<'_>,
     ) -> Result<Reopened, End> {
+        if wanted.person(&progress.event).is_some() {
+            return Err(park(progress.run.id, open, UNSEEN));
+        }
         let text = format!(
             "looked for what {} may have made: nothing is there; it is sent again",
             words(search.sent)
@@ -307,4 +360,11 @@ impl Door {
         self.begin_anew(progress, open, text).await?;
         Ok(Reopened::Send)
     }
+}
+
+/// What a page lists: nothing if it is no list, or lists something without an id.
+fn objects_of(page: &Value) -> Option<&[Value]> {
+    let objects = page.get("objects")?.as_array()?;
+    let named = |object: &Value| object.get("id").is_some_and(Value::is_string);
+    objects.iter().all(named).then_some(objects)
 }

@@ -74,7 +74,10 @@ async fn desk() -> (String, Arc<Mutex<Vec<String>>>) {
     let noted = Arc::clone(&seen);
     let router = Router::new().fallback(move |uri: Uri, headers: HeaderMap| async move {
         let key = headers["x-key"].to_str().expect("it is text");
-        noted.lock().unwrap().push(format!("{uri} {key}"));
+        noted
+            .lock()
+            .expect("no test panics with it")
+            .push(format!("{uri} {key}"));
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

@@ -7,6 +7,7 @@ use cuegate::clock::Clock as _;
 use cuegate::engine::Outcome;
 use cuegate::model::{Call, Effect, Method, RunId, RunState, Sleep, WaitsFor};
 use cuegate::simulator::{HoldPoint, Matching, Trouble};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::samples::call;
@@ -390,6 +391,121 @@ async fn a_look_that_fails_for_the_time_being_is_made_later_and_one_that_is_refu
         reason.contains("cannot be looked for") && reason.contains("403"),
         "{reason}"
     );
+}
+
+/// The request that looks for what a create has made.
+fn listing_of(create: &Call) -> (Method, &str) {
+    if create.path.starts_with("jobs/")
+        || ["segments/", "contents/"]
+            .iter()
+            .any(|it| create.path.ends_with(it))
+    {
+        (Method::Get, &create.path)
+    } else {
+        (Method::Post, "search/v1/search/")
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_list_is_no_proof_that_nothing_is_there() {
+    for body in [
+        Value::Null,
+        json!({ "total": 0 }),
+        json!({ "objects": {} }),
+        json!({ "objects": [{ "title": "New" }] }),
+        json!("<html>back soon</html>"),
+    ] {
+        for (create, made) in creates() {
+            let it = Simulated::calling(vec![create.clone()]).await;
+            let run = in_doubt(&it, &create, Trouble::LoseAnswer).await;
+            let odd = Trouble::Answer {
+                status: 200,
+                body: body.clone(),
+                retry_after: None,
+            };
+            let (method, path) = listing_of(&create);
+            it.trouble(method, path, odd);
+            it.after(LAG).await;
+            let waiting = it.world.look(run).await;
+            assert_eq!(
+                waiting.waits_for,
+                Some(WaitsFor::LookUp),
+                "{create:?} {body}"
+            );
+            it.after(600).await;
+            assert_eq!(
+                it.state(run).await,
+                RunState::Succeeded,
+                "{create:?} {body}"
+            );
+            assert_eq!(made(&it).len(), 1, "{create:?} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listed_object_that_is_not_shown_is_judged_by_a_person() {
+    let create = asset();
+    let it = Simulated::calling(vec![create.clone()]).await;
+    let run = in_doubt(&it, &create, Trouble::LoseAnswer).await;
+    let id = assets(&it)[0]["id"].as_str().unwrap().to_owned();
+    let nothing = Trouble::Answer {
+        status: 200,
+        body: Value::Null,
+        retry_after: None,
+    };
+    it.trouble(Method::Get, &format!("assets/v1/assets/{id}/"), nothing);
+    it.after(LAG).await;
+    let parked = it.world.look(run).await;
+    assert_eq!(parked.state, RunState::Parked);
+    assert!(parked.reason.unwrap().contains(&id));
+}
+
+#[tokio::test]
+async fn a_text_that_more_objects_have_than_a_search_shows_is_judged_by_a_person() {
+    let create = known_asset();
+    let it = Simulated::calling(vec![create.clone()]).await;
+    for _ in 0..100 {
+        it.somebody(&create).await;
+    }
+    it.world.pass(LAG);
+    let run = in_doubt(&it, &create, Trouble::LoseAnswer).await;
+    it.after(LAG).await;
+    let parked = it.world.look(run).await;
+    assert_eq!(parked.state, RunState::Parked);
+    let reason = parked.reason.unwrap();
+    assert!(reason.contains("more pages"), "{reason}");
+}
+
+#[tokio::test]
+async fn our_own_mark_is_never_taken_for_absence_however_far_iconiks_clock_is_behind() {
+    for (create, made) in creates() {
+        let behind = Duration::from_secs(1_800);
+        let it = Simulated::behind(behind, vec![create.clone()]).await;
+        let run = in_doubt(&it, &create, Trouble::LoseAnswer).await;
+        it.after(LAG).await;
+        let state = it.state(run).await;
+        assert_ne!(state, RunState::Waiting, "{create:?}");
+        assert_eq!(made(&it).len(), 1, "{create:?}: not made twice");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_delays_a_look_by_the_lag_and_no_longer() {
+    let create = asset();
+    let it = Simulated::calling(vec![create.clone()]).await;
+    let run = in_doubt(&it, &create, Trouble::LoseRequest).await;
+    let day_before = it.world.clock.now() - SignedDuration::from_hours(24);
+    it.world.clock.set(day_before);
+    it.step().await;
+    let waiting = it.world.look(run).await;
+    assert_eq!(waiting.waits_for, Some(WaitsFor::LookUp));
+    assert_eq!(it.after(LAG - 1).await, 0, "the index may not know yet");
+    assert_eq!(it.requests(Method::Post, "search/v1/search/"), 0);
+    it.after(1).await;
+    assert_eq!(it.state(run).await, RunState::Succeeded);
+    assert_eq!(assets(&it).len(), 1);
+    assert!(it.remarks(run).await.contains("the clock was set back"));
 }
 
 /// A rule that reads the asset and changes its title.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cuegate::clock::{Clock, SharedClock};
 use cuegate::config;
 use cuegate::iconik::IconikClient;
 use cuegate::model::{Call, Method, RuleHeader, RunId, RunState, Secret};
@@ -11,6 +12,7 @@ use cuegate::runner::{Options, Runner};
 use cuegate::simulator::{
     Credential, DEFAULT_USER, Matching, Seed, Simulator, SimulatorOptions, Trouble,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::samples::{call, rule};
@@ -26,6 +28,19 @@ pub(super) const SOMEBODY: &str = "22222222-bbbb-4bbb-8bbb-000000000002";
 pub(super) const ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000001";
 pub(super) const OTHER_ASSET: &str = "33333333-cccc-4ccc-8ccc-000000000002";
 pub(super) const COLLECTION: &str = "44444444-dddd-4ddd-8ddd-000000000001";
+
+/// Iconik's clock.
+#[derive(Debug)]
+struct Behind {
+    clock: SharedClock,
+    by: Duration,
+}
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        self.clock.now() - self.by
+    }
+}
 
 /// A gateway, an Iconik, and who else uses it.
 pub(super) struct Simulated {
@@ -45,7 +60,18 @@ impl Simulated {
         simulated
     }
 
+    /// The same over an Iconik whose clock is so far behind ours.
+    pub(super) async fn behind(by: Duration, calls: Vec<Call>) -> Self {
+        let simulated = Self::under_clocks(vec![able("a")], by).await;
+        simulated.world.rules.calls("a", calls);
+        simulated
+    }
+
     pub(super) async fn under(rules: Vec<RuleHeader>) -> Self {
+        Self::under_clocks(rules, Duration::ZERO).await
+    }
+
+    async fn under_clocks(rules: Vec<RuleHeader>, behind: Duration) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = World::under(rules).await;
         let options = SimulatorOptions {
@@ -58,9 +84,11 @@ impl Simulated {
             seed: Some(seed()),
             ..SimulatorOptions::default()
         };
-        let iconik = Simulator::start(options, world.clock.clone())
-            .await
-            .unwrap();
+        let clock = Behind {
+            clock: world.clock.clone(),
+            by: behind,
+        };
+        let iconik = Simulator::start(options, Arc::new(clock)).await.unwrap();
         let ours = Arc::new(client(&iconik, &world, "demo"));
         let theirs = client(&iconik, &world, "somebody");
         let runner = runner(&world, &ours);
