@@ -22,8 +22,9 @@ use crate::store::{Deciding, Replaying, RetryAs, Retrying, RunFilter};
 /// The most runs of one batch.
 const BATCH_MAX: usize = 200;
 
-/// How many runs of a batch are worked on at a time: what is written together is synced together.
-const TOGETHER: usize = 50;
+/// How many runs of a batch are worked on at a time: what is written together is synced together. So few are begun one
+/// after the other by `join_all`, and the store takes commands in that order, which lanes go by.
+const TOGETHER: usize = 30;
 
 /// How many runs a filter means.
 #[utoipa::path(get, path = "/runs/count", tag = "many runs", params(RunsAsked), responses(
@@ -75,17 +76,27 @@ impl Part {
     }
 }
 
-/// Works on the runs, a bounded number at a time.
-async fn each<F>(runs: Vec<RunId>, after: Option<RunId>, work: impl Fn(RunId) -> F) -> Batch
+/// Works on the runs, a bounded number at a time: reads what each needs, then writes in order.
+async fn each<Needed, Prepared, Written>(
+    (runs, after): (Vec<RunId>, Option<RunId>),
+    prepare: impl Fn(RunId) -> Prepared,
+    write: impl Fn(RunId, Needed) -> Written,
+) -> Batch
 where
-    F: Future<Output = Result<(), Refusal>>,
+    Prepared: Future<Output = Result<Needed, Refusal>>,
+    Written: Future<Output = Result<(), Refusal>>,
 {
     let mut batch = Batch {
         after,
         ..Batch::default()
     };
     for together in runs.chunks(TOGETHER) {
-        let ended = join_all(together.iter().map(|run| work(*run))).await;
+        let prepared = join_all(together.iter().map(|run| prepare(*run))).await;
+        let written = together
+            .iter()
+            .zip(prepared)
+            .map(async |(run, needed)| write(*run, needed?).await);
+        let ended = join_all(written).await;
         for (run, ended) in together.iter().zip(ended) {
             match ended {
                 Ok(()) => batch.done.push(*run),
@@ -97,6 +108,11 @@ where
         }
     }
     batch
+}
+
+/// What needs nothing to be read before.
+async fn nothing(_: RunId) -> Result<(), Refusal> {
+    Ok(())
 }
 
 fn tell(batch: &Batch, by: &Deciding, what: &'static str) {
@@ -126,12 +142,12 @@ pub(super) async fn retry(
     Told(told): Told<RetryMany>,
 ) -> Result<Json<Batch>, Refusal> {
     let deciding = api.deciding(told.by)?;
-    let (runs, after) = told.part.runs(&api).await?;
+    let runs = told.part.runs(&api).await?;
     let retrying = Retrying {
         how: told.r#as.map(RetryAs::from),
         deciding,
     };
-    let batch = each(runs, after, async |run| {
+    let batch = each(runs, nothing, async |run, ()| {
         api.store.retry(run, retrying.clone()).await?;
         Ok(())
     })
@@ -165,32 +181,32 @@ pub(super) async fn replay(
     Told(told): Told<ReplayMany>,
 ) -> Result<Json<Batch>, Refusal> {
     let deciding = api.deciding(told.by)?;
-    let (runs, after) = told.part.runs(&api).await?;
-    let batch = each(runs, after, async |run| {
-        replay_one(&api, run, told.on, told.yes, &deciding).await
+    let runs = told.part.runs(&api).await?;
+    let prepare = async |run| replaying(&api, run, told.on, told.yes, &deciding).await;
+    let batch = each(runs, prepare, async |run, replaying| {
+        api.store.replay(run, replaying).await?;
+        Ok(())
     })
     .await;
     tell(&batch, &deciding, "replayed");
     Ok(Json(batch))
 }
 
-async fn replay_one(
+async fn replaying(
     api: &Api,
     run: RunId,
     on: On,
     yes: bool,
     deciding: &Deciding,
-) -> Result<(), Refusal> {
+) -> Result<Replaying, Refusal> {
     let original = super::telling::run(api, run).await?;
     if !yes {
         expect_no_repeats(api, &original).await?;
     }
-    let replaying = Replaying {
+    Ok(Replaying {
         version: version(api, &original, on).await?,
         deciding: deciding.clone(),
-    };
-    api.store.replay(run, replaying).await?;
-    Ok(())
+    })
 }
 
 /// How many runs are ended.
@@ -222,8 +238,8 @@ pub(super) async fn cancel(
             let open = RunState::ALL.into_iter().filter(|state| !state.is_final());
             open.map(RunState::as_str).collect::<Vec<_>>().join(",")
         });
-    let (runs, after) = told.part.runs(&api).await?;
-    let batch = each(runs, after, async |run| {
+    let runs = told.part.runs(&api).await?;
+    let batch = each(runs, nothing, async |run, ()| {
         api.store.cancel(run, cancelling.clone()).await?;
         Ok(())
     })

@@ -44,7 +44,7 @@ async fn a_call_that_may_have_happened_is_decided_by_a_word() {
     let shown = desk.get(&format!("/runs/{run}")).await.well();
     assert_eq!(shown["run"]["class"], "uncertain");
     let next = shown["next"].as_str().unwrap();
-    assert!(next.ends_with("--as happened|again"), "{next}");
+    assert!(next.ends_with("--as happened (or --as again)"), "{next}");
     let journal = desk.get(&format!("/runs/{run}/journal")).await.well();
     assert_eq!(journal["open"]["number"], 0);
     assert_eq!(journal["open"]["asks"], "`POST assets/v1/assets/0/`");
@@ -123,6 +123,29 @@ async fn a_replay_that_repeats_writes_needs_a_yes() {
             "version of then",
         ],
     );
+}
+
+#[tokio::test]
+async fn many_runs_begin_anew_in_the_order_in_which_they_were_made() {
+    let desk = Desk::new().await;
+    desk.dead(0, 70, DeadClass::Failed).await;
+    let part = json!({ "filter": { "rule": "tag" }, "up_to": 999 });
+    let batch = desk
+        .post("/runs/replay", &json!({ "part": part, "yes": true }))
+        .await
+        .well();
+    assert_eq!(batch["done"].as_array().unwrap().len(), 70, "{batch}");
+    let replays = desk.get("/runs?state=queued&limit=500").await.well();
+    let mut origins: Vec<i64> = replays["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["replay_of"].as_i64().unwrap())
+        .collect();
+    assert_eq!(origins.len(), 70);
+    // Newest first.
+    origins.reverse();
+    assert!(origins.is_sorted(), "{origins:?}");
 }
 
 #[tokio::test]
