@@ -137,7 +137,5 @@ fn wanted(pattern: &Pattern, name: &str, value: &Dynamic) -> Fallible<(String, V
             "the value that `{name}` should have is missing: it is `()`"
         )));
     }
-    // A message of another sender is its own data.
-    let name = inside.filter(|_| !of_iconik).unwrap_or(name);
     Ok((name.to_owned(), to_json(value)?))
 }

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use cuegate::clock::{Clock as _, SystemClock};
 use cuegate::model::{RULE_HEADER, RunState};
 use cuegate::simulator::{DEFAULT_DOMAIN, Matching, Trouble};
-use cuegate::store::{Counted as _, Counts, Store as _};
+use cuegate::store::{Counted as _, Counts, RunFilter, Store as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -104,6 +104,37 @@ async fn a_standard_webhooks_message_is_accepted_inside_its_window_only() {
     assert_eq!(accepted.len(), 1, "the sender's id makes them one event");
     let (_, other) = send("msg_2", "{\"a\":1}", 0).await;
     assert_ne!(event_id(&other), accepted[0]);
+}
+
+#[tokio::test]
+async fn a_rule_waits_for_what_another_sender_says() {
+    let waits = r#"rule(#{ on: ["desk:order"], lane: "none" });
+        fn run(event) {
+            let came = wait_for("desk:answer", #{ "data.kind": "yes" }, "1h");
+            skip(`${came.data.kind} ${came.data.by.name}`);
+        }"#;
+    let simulator = simulated(operations()).await;
+    let mut gateway = Gateway::new(&simulator, &[("waits.rhai", waits)]);
+    gateway.configure(
+        "[sources.desk]\nverify = \"none\"\nevent = { type = \"/type\", object = \"/about\" }",
+    );
+    gateway.start().await;
+    let says = async |message: Value| {
+        let (status, answer) = gateway.post_to("desk", message.to_string(), &[]).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    says(json!({ "type": "order", "about": "1" })).await;
+    gateway.until_runs(RunState::Waiting, 1).await;
+    says(json!({ "type": "answer", "about": "1", "kind": "no", "by": { "name": "Ada" } })).await;
+    says(json!({ "type": "answer", "about": "1", "kind": "yes", "by": { "name": "Bea" } })).await;
+    gateway.until_runs(RunState::Skipped, 1).await;
+    gateway.stop().await;
+    let store = gateway.store().await;
+    let run = &store
+        .runs(RunFilter::default())
+        .await
+        .expect("it can be read")[0];
+    assert_eq!(run.reason.as_deref(), Some("yes Bea"));
 }
 
 #[tokio::test]

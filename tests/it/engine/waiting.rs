@@ -94,13 +94,12 @@ fn a_wait_for_an_event_names_what_is_meant_and_gives_the_event_or_nothing() {
     let (_, none) = drive_effects(&rule, |_| (200, Value::Null));
     assert_eq!(none, Outcome::Skipped("none".to_owned()));
 
-    // What another sender says is its own data.
     let Effect::WaitForEvent(wait) =
         effect("wait_for(\"frameio:file.ready\", #{ \"data.id\": \"x\" }, \"1h\");")
     else {
         panic!("no wait")
     };
-    assert_eq!(json!(wait.fields), json!({ "id": "x" }));
+    assert_eq!(json!(wait.fields), json!({ "data.id": "x" }));
 }
 
 #[test]
