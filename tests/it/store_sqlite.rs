@@ -123,6 +123,43 @@ async fn the_files_of_a_killed_process_hold_everything_that_was_answered() {
 }
 
 #[tokio::test]
+async fn an_inbox_without_its_store_is_not_taken_for_a_beginning() {
+    let directory = Directory::new();
+    let store = directory.open().await;
+    store.close().await.unwrap();
+    let away = |file: &str| {
+        for ending in ["", "-wal", "-shm"] {
+            let path = directory.0.path().join(format!("{file}{ending}"));
+            if path.exists() {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    };
+    away("cuegate.db");
+    let store = directory.open().await;
+    assert!(store.unrouted(10).await.unwrap().events.is_empty());
+    store.accept(events([7])).await.unwrap();
+    store.close().await.unwrap();
+
+    away("cuegate.db");
+    for _ in 0..2 {
+        let refused = open_with(directory.options()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unsuitable(_)), "{refused:?}");
+        let refused = refused.to_string();
+        for said in [
+            "cuegate.db is missing",
+            "1 events",
+            "store restore",
+            "inbox.db away",
+        ] {
+            assert!(refused.contains(said), "{refused}");
+        }
+    }
+    away("inbox.db");
+    directory.open().await;
+}
+
+#[tokio::test]
 async fn more_events_than_the_queue_takes_are_refused_and_the_others_kept() {
     let directory = Directory::new();
     let mut options = directory.options();

@@ -57,6 +57,7 @@ impl SqliteStore {
         lock: Arc<DirectoryLock>,
     ) -> Result<Self, StoreError> {
         restore::finish(options)?;
+        expect_both(options)?;
         let mut main = schema::MAIN.open(&options.path)?;
         let inbox = schema::INBOX.open(&options.inbox_path())?;
         let trimmed = align(&main, &inbox)?;
@@ -118,6 +119,30 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
             directory.display()
         ))
     })
+}
+
+/// Events without the runs that they made are half a store: a disk that is not mounted looks so, and a file that was
+/// deleted. Whoever wants to begin anew removes both.
+fn expect_both(options: &SqliteOptions) -> Result<(), StoreError> {
+    let (main, inbox) = (&options.path, options.inbox_path());
+    if main.exists() || !inbox.exists() {
+        return Ok(());
+    }
+    let accepted: i64 = schema::INBOX.open(&inbox)?.query_row(
+        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'accepted'",
+        [],
+        |row| row.get(0),
+    )?;
+    if accepted == 0 {
+        return Ok(());
+    }
+    Err(StoreError::Unsuitable(format!(
+        "{} is missing, and {} has had {accepted} events: put it back, or restore a backup with `cuegate store restore`; to begin \
+         anew without what it held, move {} away as well",
+        main.display(),
+        inbox.display(),
+        inbox.display(),
+    )))
 }
 
 /// Makes sure that the cursor of this inbox means what it says; answers the number before its first row.
