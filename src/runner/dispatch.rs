@@ -56,6 +56,7 @@ impl Runner {
                 Ok(()) => self.claim(&mut underway).await,
                 Err(error) => Err(error),
             };
+            self.options.readiness.runs_are_stuck(claimed.is_err());
             // What has ended and could not be settled keeps its place, so it is tried again whatever is free.
             let due = self.free(&underway) > 0 || !underway.ended.is_empty();
             tokio::select! {

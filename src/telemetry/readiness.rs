@@ -51,6 +51,10 @@ const PARTS: [(&str, &str); 6] = [
 const AWAY: &str = "nothing is sent to it until it answers again: events are received and kept, runs wait, and nothing is \
                     counted against them; the log says why";
 
+/// What is said while the store does not say which runs are next.
+const STUCK: &str = "none is begun, because the store cannot say which: events are received and kept; the log says why, and \
+                     `cuegate store check` finds what is damaged";
+
 /// Shared by everything that has a part in it; clones see the same state.
 #[derive(Clone, Debug)]
 pub struct Readiness(Arc<Mutex<State>>);
@@ -62,6 +66,8 @@ struct State {
     draining: bool,
     /// Whether nothing is sent to Iconik because it cannot be used.
     iconik_away: bool,
+    /// Whether no run can be begun or ended in the store.
+    runs_stuck: bool,
 }
 
 impl Default for Readiness {
@@ -77,6 +83,7 @@ impl Readiness {
             trouble: PARTS.map(|(_, begin)| Some(begin.to_owned())),
             draining: false,
             iconik_away: false,
+            runs_stuck: false,
         })))
     }
 
@@ -103,12 +110,17 @@ impl Readiness {
         self.state().iconik_away = away;
     }
 
+    /// Whether no run can be begun or ended, because the store fails. As with Iconik, what arrives is kept all the same.
+    pub fn runs_are_stuck(&self, stuck: bool) {
+        self.state().runs_stuck = stuck;
+    }
+
     /// Whether every part works and it is not stopping.
     pub fn is_ready(&self) -> bool {
         self.state().is_ready()
     }
 
-    /// `{"ready": …, "parts": {"store": "ready", …}, "iconik": "usable", "draining": …}`; a part that is not ready gives its
+    /// `{"ready": …, "parts": {"store": "ready", …}, "iconik": "usable", "runs": "going on", "draining": …}`; a part that is not ready gives its
     /// reason, and so does Iconik.
     pub fn report(&self) -> Value {
         let state = self.state();
@@ -121,7 +133,10 @@ impl Readiness {
             })
             .collect();
         let iconik = if state.iconik_away { AWAY } else { "usable" };
-        json!({ "ready": state.is_ready(), "parts": parts, "iconik": iconik, "draining": state.draining })
+        let runs = if state.runs_stuck { STUCK } else { "going on" };
+        json!({
+            "ready": state.is_ready(), "parts": parts, "iconik": iconik, "runs": runs, "draining": state.draining,
+        })
     }
 
     fn set(&self, part: Part, trouble: Option<String>) {
@@ -198,8 +213,22 @@ mod tests {
                     "scheduler": "ready", "loops": "ready",
                 },
                 "iconik": "usable",
+                "runs": "going on",
                 "draining": true,
             })
         );
+    }
+
+    #[test]
+    fn runs_that_are_stuck_are_told_and_events_are_received_all_the_same() {
+        let readiness = Readiness::new();
+        for part in Part::ALL {
+            readiness.ready(part);
+        }
+        readiness.runs_are_stuck(true);
+        assert!(readiness.is_ready());
+        assert_eq!(readiness.report()["runs"], STUCK);
+        readiness.runs_are_stuck(false);
+        assert_eq!(readiness.report()["runs"], "going on");
     }
 }
