@@ -156,7 +156,7 @@ impl RuleLoader {
             for target in targets.filter(|target| !self.targets.iter().any(|name| name == target)) {
                 tracing::warn!(
                     rule = %rule.rule,
-                    target,
+                    egress = target,
                     "a rule may speak to a target that is not under [egress] in the configuration: its runs end when they do"
                 );
             }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::terminal::{Terminal, Tone};
-use super::{ConfigFile, Exit, Format, rules_directory};
+use super::{ConfigFile, Exit, Format, rules_directory, trace};
 use crate::app::{Gateway, Parts, RulesAt, RulesLoaded};
 use crate::authoring;
 use crate::clock::{Clock as _, SystemClock};
@@ -318,7 +318,7 @@ impl Told {
             terminal.line(&format!(
                 "{:>3}  {} -> {}{place}",
                 step.number,
-                effect.trim_matches('`'),
+                trace::bare(&effect),
                 step.answer.status
             ));
             if let Effect::Call(Call {

@@ -360,7 +360,7 @@ async fn warn_of_repeats(
             "run {} step {}: {} {how}",
             write.run,
             write.step,
-            write.asks.trim_matches('`')
+            trace::bare(&write.asks)
         );
         terminal.line(&Tone::Careful.paint(&text));
     }

@@ -103,7 +103,7 @@ pub(super) fn journal(journal: &JournalView, terminal: &mut Terminal) {
         let text = format!(
             "{:>3}  {} was to be sent at {} and was not answered: it may have happened",
             open.number,
-            open.asks.trim_matches('`'),
+            bare(&open.asks),
             moment(open.at)
         );
         terminal.line(&Tone::Bad.paint(&text));
@@ -116,6 +116,14 @@ pub(super) fn journal(journal: &JournalView, terminal: &mut Terminal) {
         body("request", open.request.as_ref(), terminal);
     }
     remarks(&journal.remarks, terminal);
+}
+
+/// What was asked for, without the quotation marks that it has in a sentence.
+pub(super) fn bare(asks: &str) -> &str {
+    let inner = asks
+        .strip_prefix('`')
+        .and_then(|asks| asks.strip_suffix('`'));
+    inner.unwrap_or(asks)
 }
 
 fn one_step(step: &StepView, journal: &JournalView, terminal: &mut Terminal) {
@@ -140,7 +148,7 @@ fn one_step(step: &StepView, journal: &JournalView, terminal: &mut Terminal) {
     terminal.line(&format!(
         "{:>3}  {}{query} -> {status}  {}",
         step.number,
-        step.asks.trim_matches('`'),
+        bare(&step.asks),
         Tone::Faint.paint(&format!("{sent}{}", exactly(step.at)))
     ));
     script(

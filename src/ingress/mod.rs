@@ -163,12 +163,6 @@ impl Ingress {
 
 impl Source {
     fn new(name: &str, source: &config::Source) -> Result<Self, SourceError> {
-        if matches!(source.verify, config::Verify::None) {
-            tracing::warn!(
-                source = name,
-                "anybody who can reach this source may send to it: its `verify` is \"none\""
-            );
-        }
         let verifier = Verifier::new(&source.verify).map_err(|error| SourceError {
             source_name: name.to_owned(),
             error,

@@ -14,7 +14,9 @@ pub const MOMENTS: &str =
 /// all times that can be written.
 pub fn parse_moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     let day = || {
-        let midnight = text.parse::<Date>().ok()?.at(0, 0, 0, 0);
+        // A day with a time and no zone would be read as the day.
+        let day = (text.len() == "2026-03-01".len()).then_some(text)?;
+        let midnight = day.parse::<Date>().ok()?.at(0, 0, 0, 0);
         TimeZone::UTC.to_timestamp(midnight).ok()
     };
     let ago = || now.checked_sub(parse_duration(text).ok()?).ok();
@@ -38,7 +40,14 @@ mod tests {
         ] {
             assert_eq!(parse_moment(text, now), Some(time(meant)), "{text}");
         }
-        for wrong in ["", "yesterday", "2026-13-01", "12", "999999999w"] {
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-03-01 12:00",
+            "12",
+            "999999999w",
+        ] {
             assert_eq!(parse_moment(wrong, now), None, "{wrong}");
         }
     }

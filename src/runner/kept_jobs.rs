@@ -195,7 +195,8 @@ fn wanted(kept: &KeptJob, public_url: Option<&str>) -> Map<String, Value> {
         wanted.insert(key.to_owned(), message.into());
     }
     if let Some(children) = &kept.run.children {
-        wanted.insert("progress_processed".to_owned(), children.ended().into());
+        let done = children.ended() - children.count(RunState::Cancelled);
+        wanted.insert("progress_processed".to_owned(), done.into());
         wanted.insert("progress_total".to_owned(), children.objects.into());
     }
     if let Some(url) = public_url {

@@ -276,7 +276,9 @@ fn states<S: Copy>(
 
 fn class(text: &str) -> Result<String, Refusal> {
     let known = DeadClass::ALL.map(DeadClass::as_str).into_iter();
-    let known = known.chain(ParkedClass::ALL.map(ParkedClass::as_str));
+    // `limit` is one of both.
+    let parked = ParkedClass::ALL.map(ParkedClass::as_str).into_iter();
+    let known = known.chain(parked.filter(|name| *name != DeadClass::Limit.as_str()));
     if known.clone().any(|name| name == text) {
         return Ok(text.to_owned());
     }

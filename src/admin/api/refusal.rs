@@ -63,7 +63,7 @@ impl From<StoreError> for Refusal {
             ),
             StoreError::Corrupt(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "look at the disk and compare with a backup; nothing else is affected",
+                "`cuegate store check` says what is damaged; compare with a backup",
             ),
             StoreError::Pruned(_) => (
                 StatusCode::GONE,

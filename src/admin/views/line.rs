@@ -149,9 +149,9 @@ impl Teller<'_> {
         }
         let uncertain = self.trace.is_some_and(|trace| trace.open.is_some());
         match self.run.state {
-            RunState::Dead | RunState::Parked if uncertain => {
-                Some(format!("cuegate runs retry {id} --as happened|again"))
-            }
+            RunState::Dead | RunState::Parked if uncertain => Some(format!(
+                "cuegate runs retry {id} --as happened (or --as again)"
+            )),
             RunState::Parked => Some(format!("cuegate runs retry {id}")),
             RunState::Dead => {
                 let class = self.run.failure.as_ref().map(|failure| failure.class);

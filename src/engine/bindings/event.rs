@@ -164,7 +164,7 @@ pub(in super::super) fn nearest<'a>(
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
     // Lengths first: a name may be as long as a file, and most candidates are not worth the matrix.
-    let distance_max = |candidate: &str| 1 + candidate.len().min(name.len()) / 4;
+    let distance_max = |candidate: &str| (candidate.len().min(name.len()) + 1) / 3;
     candidates
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= 4 * distance_max(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

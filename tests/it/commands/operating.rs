@@ -211,7 +211,7 @@ async fn a_parked_run_goes_on_as_a_person_says() {
     shown.ended(
         0,
         &[&format!(
-            "next: cuegate runs retry {run} --as happened|again"
+            "next: cuegate runs retry {run} --as happened (or --as again)"
         )],
     );
     types(&gateway, &["runs", "show", &behind]).await.ended(

@@ -102,11 +102,17 @@ fn permit_call(
 ) -> Result<(), StoreError> {
     let id = original.id;
     match (open, how) {
-        (Some(open), None) => refuse(format!(
-            "step {} of run {id}, {}, may have happened: look in Iconik, then say which it is with `cuegate runs retry \
-             {id} --as happened` or `--as again`",
-            open.number, open.effect
-        )),
+        (Some(open), None) => {
+            let place = match &open.effect {
+                Effect::Egress(call) => call.target.as_str(),
+                _ => "Iconik",
+            };
+            refuse(format!(
+                "step {} of run {id}, {}, may have happened: look in {place}, then say which it is with `cuegate runs \
+                 retry {id} --as happened` or `--as again`",
+                open.number, open.effect
+            ))
+        }
         (None, Some(RetryAs::Happened)) => refuse(format!(
             "run {id} is {} and has no call that may have happened; `cuegate runs retry {id}` lets it go on",
             original.state.as_str()
