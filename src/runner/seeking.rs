@@ -167,11 +167,8 @@ impl Door {
             return Err(park(progress.run.id, open, doubt));
         };
         let path = first.path.clone();
-        let (mut all, mut next) = (Vec::new(), Some(first));
+        let (mut all, mut call) = (Vec::new(), first);
         for _ in 0..PAGES_MAX {
-            let Some(call) = next.take() else {
-                break;
-            };
             // What the list belongs to is gone: nothing is in it any more.
             let Some(page) = self.look(wanted, progress, open, &call).await? else {
                 return Ok(all);
@@ -180,14 +177,11 @@ impl Door {
                 let trouble = format!("`{path}` was answered with something else than a list");
                 return Err(self.look_again(wanted, progress, open, &trouble));
             };
-            next = match search.page_after(&call, &page, objects) {
-                Following::None => None,
-                Following::Page(call) => Some(call),
-                Following::Unreachable => break,
-            };
             all.extend(objects.iter().cloned());
-            if next.is_none() {
-                return Ok(all);
+            match search.page_after(&call, &page, objects) {
+                Following::None => return Ok(all),
+                Following::Page(next) => call = next,
+                Following::Unreachable => break,
             }
         }
         let doubt = format!("`{path}` has more pages than can be looked through");

@@ -110,6 +110,11 @@ impl Readiness {
         self.state().iconik_away = away;
     }
 
+    /// What [`Self::iconik_is_away`] was told last.
+    pub fn is_iconik_away(&self) -> bool {
+        self.state().iconik_away
+    }
+
     /// Whether no run can be begun or ended, because the store fails. As with Iconik, what arrives is kept all the same.
     pub fn runs_are_stuck(&self, stuck: bool) {
         self.state().runs_stuck = stuck;

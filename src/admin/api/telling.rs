@@ -44,6 +44,7 @@ impl Around {
             standing: &standing,
             pauses: &self.pauses,
             site: &self.site,
+            iconik_away: api.readiness.is_iconik_away(),
         };
         Ok(teller.details())
     }

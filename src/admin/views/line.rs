@@ -15,6 +15,8 @@ pub(in crate::admin) struct Teller<'a> {
     pub(in crate::admin) pauses: &'a [Pause],
     /// The web address of Iconik: `https://app.iconik.io`.
     pub(in crate::admin) site: &'a str,
+    /// Whether Iconik as a whole cannot be used.
+    pub(in crate::admin) iconik_away: bool,
 }
 
 impl Teller<'_> {
@@ -181,6 +183,9 @@ impl Teller<'_> {
                 Some(head) => self.behind(head),
                 None => match run.due_at {
                     Some(due) => format!("begins when its lane has been quiet, at {due}"),
+                    None if self.iconik_away => {
+                        "is next in its lane, and begins when Iconik can be used again: the log says why it cannot".to_owned()
+                    }
                     None => "is claimed next in its lane".to_owned(),
                 },
             },

@@ -95,8 +95,25 @@ fn tell(run: &Run, trace: &Trace, standing: &Standing, pauses: &[Pause]) -> RunD
         standing,
         pauses,
         site: "https://app.iconik.io",
+        iconik_away: false,
     };
     teller.details()
+}
+
+#[test]
+fn while_iconik_is_away_the_next_run_says_what_it_waits_for() {
+    let (queued, standing) = (run(RunState::Queued), Standing::default());
+    let teller = Teller {
+        run: &queued,
+        event: None,
+        trace: None,
+        standing: &standing,
+        pauses: &[],
+        site: "https://app.iconik.io",
+        iconik_away: true,
+    };
+    let told = teller.details().standing.unwrap_or_default();
+    assert!(told.contains("when Iconik can be used again"), "{told}");
 }
 
 #[test]
