@@ -44,6 +44,12 @@ impl Runner {
     /// Runs until `shutdown` completes, then leaves every run at its next step, as far as the drain allows.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
+        // A pause of writes may be older than this process, and no run may pass it.
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return,
+            () = self.learn_stops() => {}
+        }
         let watch = self.watch();
         tokio::pin!(watch);
         let mut underway = Underway::default();
@@ -69,6 +75,15 @@ impl Runner {
             }
         }
         self.drain(underway).await;
+    }
+
+    /// Reads what is stopped, however often it takes.
+    async fn learn_stops(&self) {
+        while let Err(error) = self.stops.refresh().await {
+            tracing::error!(%error, "it cannot be read whether writes are paused; no run begins before");
+            self.options.readiness.runs_are_stuck(true);
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
     }
 
     /// Keeps up with what the runs depend on besides their own steps; never completes.

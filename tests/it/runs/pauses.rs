@@ -49,6 +49,27 @@ async fn a_run_that_comes_to_a_write_waits_before_its_intent_until_writes_go_on(
 }
 
 #[tokio::test]
+async fn a_pause_that_is_older_than_the_process_holds_its_first_writes() {
+    let world = World::under(vec![rule("a")]).await;
+    world.rules.calls("a", vec![trash()]);
+    pause(&world, PauseScope::Writes).await;
+    let mut runs = Vec::new();
+    for object in ["A", "B", "C", "D", "E"] {
+        runs.push(world.run_for(object).await);
+    }
+    let runner = Loop::start(&world, Options::default());
+    for run in runs {
+        until("the run is held", || async {
+            state(&world, run).await == RunState::Waiting
+        })
+        .await;
+        assert!(!world.has_open_intent(run).await);
+    }
+    runner.stop().await;
+    assert!(world.iconik.sent().is_empty());
+}
+
+#[tokio::test]
 async fn a_repetition_is_a_write_too() {
     let world = World::under(vec![rule("a")]).await;
     world.rules.calls("a", vec![trash()]);
