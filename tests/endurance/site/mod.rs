@@ -204,11 +204,9 @@ impl Site {
         let mut still_since = Instant::now();
         let mut queued_before = -1.0;
         while Instant::now() < deadline {
-            let mut moving = self.gateway.metric("cuegate_unrouted_events").await;
-            for state in [RunState::Running, RunState::Waiting] {
-                moving += self.runs(state).await;
-            }
-            let queued = self.runs(RunState::Queued).await;
+            let states = [RunState::Queued, RunState::Running, RunState::Waiting];
+            let (unrouted, runs) = self.gateway.under_way(&states).await;
+            let (queued, moving) = (runs[0], unrouted + runs[1] + runs[2]);
             if moving > 0.0 || queued != queued_before {
                 still_since = Instant::now();
                 queued_before = queued;
@@ -218,11 +216,6 @@ impl Site {
             }
             sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    async fn runs(&self, state: RunState) -> f64 {
-        let name = format!("cuegate_runs{{state=\"{}\"}}", state.as_str());
-        self.gateway.metric(&name).await
     }
 
     /// Judges what the stopped gateway has left and adds it up; answers every broken promise in words, and where

@@ -297,11 +297,24 @@ impl Gateway {
 
     /// The same; nothing if the gateway does not answer, because it may be gone.
     pub(crate) async fn metric_if_there(&self, name: &str) -> Option<f64> {
+        Some(value_in(&self.metrics().await?, name))
+    }
+
+    /// All metrics as one answer shows them: a run that moves between two answers may be in neither.
+    async fn metrics(&self) -> Option<String> {
         let metrics = self.http.get(format!("{}/metrics", self.admin_url()));
-        let text = metrics.send().await.ok()?.text().await.ok()?;
-        let mut lines = text.lines();
-        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        Some(found.unwrap_or(0.0))
+        metrics.send().await.ok()?.text().await.ok()
+    }
+
+    /// How many events are unrouted, and how many runs are in each of these states.
+    pub(crate) async fn under_way(&self, states: &[RunState]) -> (f64, Vec<f64>) {
+        let metrics = self.metrics().await.expect("the admin listener answers");
+        let runs = states.iter().map(|state| {
+            let name = format!("cuegate_runs{{state=\"{}\"}}", state.as_str());
+            value_in(&metrics, &name)
+        });
+        let runs = runs.collect();
+        (value_in(&metrics, "cuegate_unrouted_events"), runs)
     }
 
     /// Waits until so many runs are in the state.
@@ -316,12 +329,9 @@ impl Gateway {
     /// Waits until nothing is unrouted and no run is under way.
     pub(crate) async fn until_quiet(&self) {
         eventually("the gateway has nothing left to do", async || {
-            let mut under_way = self.metric("cuegate_unrouted_events").await;
-            for state in [RunState::Queued, RunState::Running, RunState::Waiting] {
-                let name = format!("cuegate_runs{{state=\"{}\"}}", state.as_str());
-                under_way += self.metric(&name).await;
-            }
-            (under_way == 0.0).then_some(())
+            let states = [RunState::Queued, RunState::Running, RunState::Waiting];
+            let (unrouted, runs) = self.under_way(&states).await;
+            (unrouted + runs.iter().sum::<f64>() == 0.0).then_some(())
         })
         .await;
     }
@@ -477,4 +487,11 @@ workers = 1
 verify = {{ header = "{SECRET_HEADER}", secrets = ["{SECRET}"] }}
 "#
     )
+}
+
+/// The value of a metric; 0 if it is not there.
+fn value_in(metrics: &str, name: &str) -> f64 {
+    let mut lines = metrics.lines();
+    let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    found.unwrap_or(0.0)
 }
