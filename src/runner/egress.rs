@@ -275,9 +275,7 @@ fn refused(known: &Known, call: &EgressCall, error: &EgressError) -> Box<Failure
         ),
         EgressError::TooLarge { .. } => (
             DeadClass::Limit,
-            "ask for less, if the target has a way to, or raise `max_answer`; whether it was carried out shows the target, and \
-             `retry` wants to be told"
-                .to_owned(),
+            "ask for less, if the target has a way to, or raise `max_answer`".to_owned(),
         ),
         _ => (
             DeadClass::ScriptError,
